@@ -1,0 +1,1 @@
+"""Microcontroller-class devices that really execute their models, and fleets of them."""

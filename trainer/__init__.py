@@ -1,0 +1,1 @@
+"""Data set -> checked, split data -> trained Keras model -> a run folder."""

@@ -1,0 +1,1 @@
+"""The contract between trainer, converter, server and devices: pure data and rules, no I/O."""

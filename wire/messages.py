@@ -1,0 +1,145 @@
+"""The JSON messages of the wire. Unknown fields are ignored, so that either side may be newer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, TypeVar
+
+import msgspec
+
+from wire.errors import WireError
+from wire.limits import MAX_CLASSES, MAX_PAYLOAD_BYTES
+from wire.sketch import CONFIDENCE_BINS, ChannelSketch, Count, Histogram
+from wire.states import NumericsFamily, Presence, Reason, UpdateState
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+BootId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{8}$")]
+"""``{boot counter}-{random}``: sorts by age of the boot, and tells a cloned device from its twin."""
+AttemptId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+SlotName = Literal["a", "b"]
+Version = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
+Detail = Annotated[str, msgspec.Meta(max_length=240)]
+
+
+class Message(msgspec.Struct, frozen=True):
+    """Base of all messages."""
+
+
+class ModelRef(Message, frozen=True, kw_only=True):
+    """One version of one model, by name and by content."""
+
+    model: Name
+    version: Version
+    digest: Digest
+
+
+class Hardware(Message, frozen=True, kw_only=True):
+    """What the device is, as far as an update must fit it."""
+
+    target: Name
+    board: Name
+    numerics: NumericsFamily
+    runtime: Annotated[str, msgspec.Meta(max_length=64)]
+    ram_bytes: Count
+    """RAM that a model may use: for the tflm family, the arena."""
+    flash_bytes: Count
+    """Storage of one model slot."""
+
+
+class ServerState(Message, frozen=True, kw_only=True):
+    """Topic ``server/state``: devices keep their reports while the server is offline."""
+
+    state: Presence
+    session: Count
+
+
+class Status(Message, frozen=True, kw_only=True):
+    """Topic ``d/{device}/status``: presence; the last will of ``session`` says offline."""
+
+    device: Name
+    state: Presence
+    session: Count
+    boot: BootId
+
+
+class Reported(Message, frozen=True, kw_only=True):
+    """Topic ``d/{device}/reported``: what the device runs and how far its update is."""
+
+    device: Name
+    boot: BootId
+    seq: Count
+    """Counts this boot's reports of every kind; (device, boot, seq) is stored once."""
+    sequence: Count
+    """Highest assignment sequence accepted so far."""
+    attempt: AttemptId | None
+    state: UpdateState | None
+    """State of ``attempt``; None when there never was one."""
+    reason: Reason = Reason.NONE
+    detail: Detail = ""
+    running: ModelRef | None
+    """The confirmed model, or None before the first."""
+    slots: dict[SlotName, ModelRef | None]
+    downloaded_bytes: Count
+    """Bytes fetched for ``attempt``, by all boots together."""
+    hardware: Hardware
+
+
+class Telemetry(Message, frozen=True, kw_only=True):
+    """Topic ``d/{device}/telemetry``: one window of inferences of one model."""
+
+    device: Name
+    boot: BootId
+    seq: Count
+    attempt: AttemptId | None
+    model: ModelRef
+    numerics: NumericsFamily
+    at_unix_s: Seconds | None
+    """When the window ended by the device's clock; None when it has none."""
+    duration_s: Seconds
+    historical: bool = False
+    """Kept back while the server or the link was away."""
+    n: Count
+    errors: Count = 0
+    first: Count | None = None
+    """Index in a replayed stream of the first of the ``n`` inputs; None for a live sensor."""
+    latency_clock: Literal["device", "host"]
+    """Whose time it is: a simulated device has only its host's."""
+    latency: Histogram
+    """Microseconds, as in :mod:`wire.sketch`."""
+    latency_sum_us: Count
+    labelled: Count = 0
+    correct: Count = 0
+    classes: Annotated[list[Count], msgspec.Meta(max_length=MAX_CLASSES)]
+    confidence: Annotated[list[Count], msgspec.Meta(min_length=CONFIDENCE_BINS, max_length=CONFIDENCE_BINS)]
+    inputs: ChannelSketch = ChannelSketch()
+    rss_bytes: Count | None = None
+    """Resident memory of the agent's process; None where that is not the device's."""
+    arena_bytes: Count | None = None
+    dropped: Count = 0
+    """Windows that this device had to give up since its boot because its outbox was full."""
+
+
+T = TypeVar("T", bound=Message)
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def encode(message: Message) -> bytes:
+    """Bytes of a message: fields in the order of its definition, no spaces, UTF-8."""
+    return _ENCODER.encode(message)
+
+
+def decode(kind: type[T], payload: bytes) -> T:
+    """Parse and validate one message; WireError says what is wrong with it."""
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise WireError(
+            "oversize",
+            f"{kind.__name__} of {len(payload)} bytes is over the limit of {MAX_PAYLOAD_BYTES}",
+            "send smaller windows",
+        )
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(
+            "malformed", f"not a {kind.__name__}: {str(error)[:200]}", "see docs/protocol.md"
+        ) from error

@@ -1,0 +1,111 @@
+"""The words for states and reasons (see docs/protocol.md). Values are what travels on the wire."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Presence(StrEnum):
+    """What a retained status or last will says of its sender."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class NumericsFamily(StrEnum):
+    """Rounding conventions of int8 kernels: outputs are bit-equal within a family only."""
+
+    TFLM = "tflm"
+    XNNPACK = "xnnpack"
+
+
+class UpdateState(StrEnum):
+    """How far one device is with one attempt to change its model."""
+
+    QUEUED = "queued"
+    DOWNLOADING = "downloading"
+    DOWNLOADED = "downloaded"
+    VERIFIED = "verified"
+    INSTALLED = "installed"
+    TESTING = "testing"
+    CONFIRMED = "confirmed"
+    SUCCEEDED = "succeeded"
+    """Confirmed, and observed through the soak: only the server says this."""
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+    REJECTED = "rejected"
+    TIMED_OUT = "timed_out"
+    """Silent past its deadline: only the server says this."""
+    CANCELED = "canceled"
+    ALREADY_INSTALLED = "already_installed"
+
+
+#: States after which a device does nothing more for the attempt.
+SETTLED: Final = frozenset(
+    {
+        UpdateState.CONFIRMED,
+        UpdateState.SUCCEEDED,
+        UpdateState.FAILED,
+        UpdateState.ROLLED_BACK,
+        UpdateState.REJECTED,
+        UpdateState.TIMED_OUT,
+        UpdateState.CANCELED,
+        UpdateState.ALREADY_INSTALLED,
+    }
+)
+
+#: Settled states that count against a rollout.
+UNSUCCESSFUL: Final = frozenset(
+    {
+        UpdateState.FAILED,
+        UpdateState.ROLLED_BACK,
+        UpdateState.REJECTED,
+        UpdateState.TIMED_OUT,
+    }
+)
+
+
+class Reason(StrEnum):
+    """Why an attempt is in its state; ``none`` while all goes well."""
+
+    NONE = "none"
+    UNTRUSTED = "untrusted"
+    """A signature does not verify or has expired."""
+    MALFORMED = "malformed"
+    WRONG_TARGET = "wrong_target"
+    OUT_OF_RAM = "out_of_ram"
+    OUT_OF_FLASH = "out_of_flash"
+    DIGEST_MISMATCH = "digest_mismatch"
+    LINK_LOST = "link_lost"
+    STORAGE = "storage"
+    RUNTIME_REFUSED = "runtime_refused"
+    """The interpreter would not load or run the model."""
+    SELF_TEST = "self_test"
+    """Golden vectors gave other answers than the manifest promises."""
+    TRIAL_INTERRUPTED = "trial_interrupted"
+    """The device restarted too often while it was trying the new model."""
+    SUPERSEDED = "superseded"
+    DEADLINE = "deadline"
+
+
+class RolloutState(StrEnum):
+    """Where a rollout is."""
+
+    CREATING = "creating"
+    READY = "ready"
+    RUNNING = "running"
+    PAUSED = "paused"
+    ROLLING_BACK = "rolling_back"
+    STOPPED = "stopped"
+    FINISHED = "finished"
+
+
+class StageState(StrEnum):
+    """Where a stage of a rollout is."""
+
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    SOAKING = "soaking"
+    PASSED = "passed"
+    FAILED = "failed"

@@ -1,0 +1,228 @@
+"""Who may say what: Uptane's two repositories, on python-tuf's Metadata API.
+
+The *image* side says what a bundle is: a release key, kept offline, signs its manifest.
+The *director* side says which device gets what: the server's online key signs an assignment with a
+sequence and an expiry. A device needs both, each under its own root, so a stolen server key alone
+cannot ship a model. (Uptane Standard 2.1, sections 5.2 and 5.4; TUF specification 1.0.34, section 4.)
+
+Everything here is pure: bytes, keys and the time come in as arguments.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from securesystemslib.signer import CryptoSigner, Key, Signer
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Role, Root, TargetFile, Targets
+from tuf.api.serialization import DeserializationError, SerializationError
+from tuf.api.serialization.json import JSONSerializer
+
+from wire.errors import InputError, TrustError, WireError
+from wire.limits import MAX_PAYLOAD_BYTES, MAX_ROOT_BYTES, MAX_SIGNATURE_BYTES
+from wire.manifest import MANIFEST_FILE, Manifest, decode_manifest, digest_of
+from wire.messages import AttemptId, Message, ModelRef, Name
+from wire.sketch import Count
+from wire.states import Reason
+
+_ROLES: Final = ("root", "timestamp", "snapshot", "targets")
+_S = TypeVar("_S", Root, Targets)
+
+
+class Policy(Message, frozen=True, kw_only=True):
+    """How the device shall try, and report on, the model."""
+
+    trial_inferences: Count = 5
+    """Live inferences that must run without error after the golden vectors, before the confirm."""
+    report_every_ms: Annotated[int, msgspec.Meta(ge=100, le=86_400_000)] = 60_000
+    """Length of a telemetry window (an integer: TUF's canonical JSON has no fractions)."""
+
+
+class Assignment(Message, frozen=True, kw_only=True):
+    """Which bundle one device shall run, as the director signed it."""
+
+    device: Name
+    sequence: Count
+    """Rises with every assignment to the device: not the model's version (SUIT, RFC 9124 4.3.1)."""
+    attempt: AttemptId
+    bundle: ModelRef
+    policy: Policy = Policy()
+
+
+class _Custom(Message, frozen=True, kw_only=True):
+    """The part of an assignment that TUF's targets metadata has no field for."""
+
+    device: Name
+    attempt: AttemptId
+    model: Name
+    version: Count
+    policy: Policy
+
+
+class Artifact(Message, frozen=True, kw_only=True):
+    """Topic ``a/{digest}/manifest``: the manifest's exact text, and the release signature over it."""
+
+    manifest: str
+    signature: str
+
+
+def new_key() -> bytes:
+    """A new Ed25519 private key as PKCS #8 PEM."""
+    return CryptoSigner.generate_ed25519().private_bytes
+
+
+def load_key(pem: bytes) -> CryptoSigner:
+    """The signer of a private key in PKCS #8 PEM; InputError when it is none."""
+    try:
+        private = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise InputError(
+            "bad_key", "not an unencrypted PEM private key", "make one: tinyfleet trust init"
+        ) from error
+    if not isinstance(private, Ed25519PrivateKey):
+        raise InputError("bad_key", "not an Ed25519 key", "make one: tinyfleet trust init")
+    return CryptoSigner(private)
+
+
+def make_root(root_key: Signer, targets_key: Key, expires: datetime) -> bytes:
+    """Root metadata, version 1, in which ``targets_key`` may sign targets and ``root_key`` all else."""
+    root = Root(
+        version=1,
+        expires=expires,
+        roles={role: Role([], 1) for role in _ROLES},
+        consistent_snapshot=False,
+    )
+    for role in _ROLES:
+        root.add_key(targets_key if role == "targets" else root_key.public_key, role)
+    return _sign(root, root_key)
+
+
+def load_root(data: bytes) -> Root:
+    """The root that a device or server was provisioned with; it must be signed by its own root keys."""
+    metadata = _parse(data, Root, MAX_ROOT_BYTES)
+    _verify(metadata.signed, "root", metadata)
+    return metadata.signed
+
+
+def sign_manifest(manifest: bytes, key: Signer, expires: datetime) -> bytes:
+    """The release signature that makes a manifest's bytes a bundle."""
+    parsed = decode_manifest(manifest)
+    target = TargetFile(len(manifest), {"sha256": digest_of(manifest)}, _image_path(parsed))
+    return _sign(Targets(version=1, expires=expires, targets={target.path: target}), key)
+
+
+def verify_manifest(root: Root, artifact: Artifact, digest: str, now: datetime) -> Manifest:
+    """The manifest of the bundle ``digest``, when a release key of ``root`` vouches for its bytes.
+
+    Raises TrustError (digest, signature, expiry) or WireError (malformed).
+    """
+    data = artifact.manifest.encode()
+    if digest_of(data) != digest:
+        raise TrustError(Reason.DIGEST_MISMATCH, "the manifest is not the one assigned", "publish it again")
+    manifest = decode_manifest(data)
+    targets = _targets(root, artifact.signature.encode(), MAX_SIGNATURE_BYTES, now)
+    signed = targets.targets.get(_image_path(manifest))
+    if signed is None or signed.length != len(data) or signed.hashes.get("sha256") != digest:
+        raise TrustError(
+            Reason.UNTRUSTED,
+            "the signature is for another manifest",
+            "sign this bundle: tinyfleet bundle sign",
+        )
+    return manifest
+
+
+def sign_assignment(assignment: Assignment, manifest_bytes: int, key: Signer, expires: datetime) -> bytes:
+    """Payload of topic ``d/{device}/desired``: director targets metadata for one device."""
+    bundle = assignment.bundle
+    custom = _Custom(
+        device=assignment.device,
+        attempt=assignment.attempt,
+        model=bundle.model,
+        version=bundle.version,
+        policy=assignment.policy,
+    )
+    target = TargetFile(
+        manifest_bytes,
+        {"sha256": bundle.digest},
+        _director_path(assignment.device),
+        {"custom": msgspec.to_builtins(custom)},
+    )
+    targets = {target.path: target}
+    return _sign(Targets(version=assignment.sequence, expires=expires, targets=targets), key)
+
+
+def verify_assignment(root: Root, payload: bytes, device: str, now: datetime) -> Assignment:
+    """The assignment in ``payload``, when the director signed it for this device and it has not expired.
+
+    The caller compares ``sequence`` with what it has accepted before: an older one is a replay.
+    """
+    targets = _targets(root, payload, MAX_PAYLOAD_BYTES, now)
+    target = targets.targets.get(_director_path(device))
+    if target is None:
+        raise TrustError(Reason.UNTRUSTED, "the assignment is for another device", "check the device id")
+    try:
+        custom = msgspec.convert(target.custom, _Custom)
+        return Assignment(
+            device=custom.device,
+            sequence=targets.version,
+            attempt=custom.attempt,
+            bundle=msgspec.convert(
+                {"model": custom.model, "version": custom.version, "digest": target.hashes["sha256"]},
+                ModelRef,
+            ),
+            policy=custom.policy,
+        )
+    except (msgspec.ValidationError, KeyError) as error:
+        raise WireError(
+            "malformed", f"not an assignment: {str(error)[:200]}", "see docs/protocol.md"
+        ) from error
+
+
+def _image_path(manifest: Manifest) -> str:
+    return f"{manifest.model}/{manifest.version}/{MANIFEST_FILE}"
+
+
+def _director_path(device: str) -> str:
+    return f"{device}/{MANIFEST_FILE}"
+
+
+def _sign(signed: _S, key: Signer) -> bytes:
+    metadata: Metadata[_S] = Metadata(signed)
+    metadata.sign(key)
+    return metadata.to_bytes(JSONSerializer(compact=True))
+
+
+def _targets(root: Root, data: bytes, limit: int, now: datetime) -> Targets:
+    metadata = _parse(data, Targets, limit)
+    _verify(root, "targets", metadata)
+    if metadata.signed.is_expired(now):
+        raise TrustError(
+            Reason.UNTRUSTED, f"the signature expired on {metadata.signed.expires:%Y-%m-%d}", "sign it again"
+        )
+    return metadata.signed
+
+
+def _parse(data: bytes, kind: type[_S], limit: int) -> Metadata[_S]:
+    if len(data) > limit:
+        raise WireError("oversize", f"signed metadata of {len(data)} bytes is over {limit}", "")
+    try:
+        metadata: Metadata[Any] = Metadata.from_bytes(data)
+    except (DeserializationError, RecursionError) as error:
+        raise WireError("malformed", "not signed metadata", "see docs/protocol.md") from error
+    if not isinstance(metadata.signed, kind):
+        raise WireError("malformed", f"{metadata.signed.type} metadata where {kind.type} is expected", "")
+    return metadata
+
+
+def _verify(root: Root, role: str, metadata: Metadata[Any]) -> None:
+    try:
+        root.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+    except (RepositoryError, SerializationError, ValueError) as error:
+        raise TrustError(
+            Reason.UNTRUSTED, f"not signed by a key of the {role} role", "sign it with the release key"
+        ) from error
