@@ -103,6 +103,8 @@ class Telemetry(Message, frozen=True, kw_only=True):
     errors: Count = 0
     first: Count | None = None
     """Index in a replayed stream of the first of the ``n`` inputs; None for a live sensor."""
+    stride: Annotated[int, msgspec.Meta(ge=1, le=2**31)] = 1
+    """Step from one replayed input to the next: the window is positions first, first + stride, ..."""
     latency_clock: Literal["device", "host"]
     """Whose time it is: a simulated device has only its host's."""
     latency: Histogram
