@@ -1,0 +1,23 @@
+"""What routes share: the running fleet, and the token check."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from fleet_server import tokens
+from fleet_server.fleet import Fleet
+
+
+def _fleet(request: Request) -> Fleet:
+    return cast(Fleet, request.app.state.fleet)
+
+
+def _caller(request: Request) -> str:
+    return tokens.check(_fleet(request).store, request.headers.get("authorization"))
+
+
+RunningFleet = Annotated[Fleet, Depends(_fleet)]
+#: Name of the token that the caller has; routes that take it refuse callers without one.
+Caller = Depends(_caller)

@@ -1,0 +1,44 @@
+"""The FastAPI application: API, health, and the dashboard at ``/``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from fleet_server.api import devices, errors, health, models, rollouts
+from fleet_server.fleet import Fleet
+
+
+def create_app(fleet: Fleet) -> FastAPI:
+    """The application over a fleet; the fleet starts and stops with it."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        fleet.start()
+        try:
+            yield
+        finally:
+            fleet.stop()
+
+    app = FastAPI(
+        title="tinyfleet",
+        version=version("tinyfleet"),
+        lifespan=lifespan,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.fleet = fleet
+    # Only loopback is served: another Host means a page elsewhere has bound its name to us.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"])
+    errors.install(app)
+    for module in (models, devices, rollouts, health):
+        app.include_router(module.router)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

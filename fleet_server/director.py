@@ -1,0 +1,116 @@
+"""Assignments: which device shall run which bundle, signed and kept until it is published."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from securesystemslib.signer import Signer
+from sqlite_utils import Database
+
+from fleet_server.store import first, only
+from wire.errors import InputError, NotFoundError, StoreError
+from wire.limits import MAX_ROOT_BYTES
+from wire.messages import ModelRef
+from wire.states import UpdateState
+from wire.trust import Assignment, Policy, load_key, load_root, sign_assignment
+
+_KEY_FILE: Final = "director.key"
+
+
+@dataclass(frozen=True)
+class Director:
+    """Signs assignments with the server's online key."""
+
+    key: Signer
+    life: timedelta
+
+    def issue(
+        self,
+        db: Database,
+        device: str,
+        digest: str,
+        policy: Policy,
+        now: float,
+        *,
+        rollout: int | None = None,
+        restores: int | None = None,
+    ) -> str:
+        """Assign a bundle to a device under its next sequence; returns the attempt's id."""
+        sequence = _next_sequence(db, device)
+        attempt = f"{secrets.token_hex(4)}-{sequence}"
+        payload, expires_at = self._sign(db, device, sequence, attempt, digest, policy, now)
+        db.execute(
+            """INSERT INTO assignments (device, sequence, attempt, rollout, restores, digest, policy, state,
+                                        issued_at, updated_at, payload, expires_at)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (device, sequence, attempt, rollout, restores, digest, msgspec.json.encode(policy).decode(),
+             UpdateState.QUEUED, now, now, payload, expires_at),
+        )  # fmt: skip
+        return attempt
+
+    def renew(self, db: Database, now: float) -> int:
+        """Sign assignments again whose life is half over; returns how many."""
+        rows = list(
+            db.query(
+                """SELECT device, max(sequence) AS sequence, attempt, digest, policy FROM assignments
+                   GROUP BY device HAVING expires_at < ?""",
+                (now + self.life.total_seconds() / 2,),
+            )
+        )
+        for row in rows:
+            sequence = row["sequence"] + 1
+            policy = msgspec.json.decode(row["policy"], type=Policy)
+            payload, expires_at = self._sign(
+                db, row["device"], sequence, row["attempt"], row["digest"], policy, now
+            )
+            db.execute(
+                """UPDATE assignments SET sequence = ?, payload = ?, expires_at = ?, published = 0
+                   WHERE device = ? AND sequence = ?""",
+                (sequence, payload, expires_at, row["device"], row["sequence"]),
+            )
+        return len(rows)
+
+    def _sign(
+        self, db: Database, device: str, sequence: int, attempt: str, digest: str, policy: Policy, now: float
+    ) -> tuple[bytes, float]:
+        version = first(db, "SELECT * FROM versions WHERE digest = ?", (digest,))
+        if version is None:
+            raise NotFoundError("unknown_bundle", f"there is no bundle {digest[:12]}", "push it first")
+        bundle = ModelRef(model=version["model"], version=version["version"], digest=digest)
+        assignment = Assignment(
+            device=device, sequence=sequence, attempt=attempt, bundle=bundle, policy=policy
+        )
+        # TUF writes whole seconds.
+        expires = (datetime.fromtimestamp(now, UTC) + self.life).replace(microsecond=0)
+        manifest_bytes = len(version["manifest"].encode())
+        return sign_assignment(assignment, manifest_bytes, self.key, expires), expires.timestamp()
+
+
+def open_director(trust_dir: Path, life: timedelta) -> Director:
+    """The director whose key lies in ``trust_dir``; it must be the one that the director root names."""
+    try:
+        key = load_key((trust_dir / _KEY_FILE).read_bytes()[:MAX_ROOT_BYTES])
+        root = load_root((trust_dir / "director-root.json").read_bytes()[: MAX_ROOT_BYTES + 1])
+    except OSError as error:
+        raise StoreError(
+            "no_trust",
+            f"cannot read {error.filename}: {error.strerror}",
+            f"make keys: tinyfleet trust init {trust_dir}",
+        ) from error
+    if key.public_key.keyid not in root.roles["targets"].keyids:
+        raise InputError(
+            "wrong_key",
+            "director.key is not the key that director-root.json names",
+            "use the pair made together",
+        )
+    return Director(key, life)
+
+
+def _next_sequence(db: Database, device: str) -> int:
+    row = only(db, "SELECT max(sequence) AS last FROM assignments WHERE device = ?", (device,))
+    return int(row["last"] or 0) + 1

@@ -1,0 +1,188 @@
+"""What people and dashboards ask of the database. Reads only; plain rows out."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from fleet_server.rollout import Rollout
+from fleet_server.store import Row, Store
+from wire.errors import NotFoundError
+from wire.manifest import decode_manifest
+from wire.sketch import latency_quantile_us
+from wire.states import SETTLED
+
+MAX_PAGE: Final = 1000
+
+
+def models(store: Store) -> list[Row]:
+    """Every version of every model with what its manifest claims."""
+    rows = store.rows("SELECT * FROM versions ORDER BY model, version")
+    return [_version(row) for row in rows]
+
+
+def version(store: Store, model: str, number: int) -> Row:
+    """One version; NotFoundError when there is none."""
+    row = store.row("SELECT * FROM versions WHERE model = ? AND version = ?", (model, number))
+    if row is None:
+        raise NotFoundError("unknown_version", f"there is no {model} v{number}", "see: tinyfleet model list")
+    return _version(row)
+
+
+def devices(store: Store, after: str = "", limit: int = 100) -> list[Row]:
+    """A page of devices in order of their ids, beginning after ``after``."""
+    return store.rows(
+        "SELECT * FROM devices WHERE device > ? ORDER BY device LIMIT ?", (after, min(limit, MAX_PAGE))
+    )
+
+
+def device(store: Store, name: str) -> Row:
+    """One device with its attempts, newest first; NotFoundError when it was never seen."""
+    row = store.row("SELECT * FROM devices WHERE device = ?", (name,))
+    if row is None:
+        raise NotFoundError("unknown_device", f"there is no device {name!r}", "see: tinyfleet device list")
+    attempts = store.rows(
+        """SELECT sequence, attempt, rollout, restores, digest, state, reason, detail, downloaded_bytes,
+                  issued_at, updated_at, confirmed_at, observed_at
+           FROM assignments WHERE device = ? ORDER BY sequence DESC LIMIT 50""",
+        (name,),
+    )
+    return {**row, "attempts": attempts}
+
+
+def overview(store: Store) -> dict[str, list[Row]]:
+    """Devices counted by presence, by running version, and by update state."""
+    return {
+        "presence": store.rows("SELECT presence, count(*) AS devices FROM devices GROUP BY 1 ORDER BY 1"),
+        "versions": store.rows(
+            "SELECT model, version, count(*) AS devices FROM devices GROUP BY 1, 2 ORDER BY 1, 2"
+        ),
+        "states": store.rows("SELECT state, count(*) AS devices FROM devices GROUP BY 1 ORDER BY 1"),
+        "boards": store.rows("SELECT board, count(*) AS devices FROM devices GROUP BY 1 ORDER BY 1"),
+    }
+
+
+def rollouts(store: Store) -> list[Row]:
+    """All rollouts, newest first, with the counts of their devices."""
+    rows = store.rows("SELECT id, created_at, body FROM rollouts ORDER BY id DESC LIMIT 200")
+    return [_rollout(store, row) for row in rows]
+
+
+def rollout(store: Store, number: int) -> Row:
+    """One rollout with its devices; NotFoundError when there is none."""
+    row = store.row("SELECT id, created_at, body FROM rollouts WHERE id = ?", (number,))
+    if row is None:
+        raise NotFoundError("unknown_rollout", f"there is no rollout {number}", "see: tinyfleet rollout list")
+    members = store.rows(
+        """SELECT m.device, m.stage, m.refused, a.attempt, a.state, a.reason, a.detail, a.downloaded_bytes,
+                  r.state AS restored, r.downloaded_bytes AS restore_downloaded_bytes
+           FROM rollout_devices m
+           LEFT JOIN assignments a ON a.rollout = m.rollout AND a.device = m.device
+           LEFT JOIN assignments r ON r.restores = m.rollout AND r.device = m.device
+           WHERE m.rollout = ? ORDER BY m.stage, m.device""",
+        (number,),
+    )
+    return {**_rollout(store, row), "devices": members}
+
+
+def scores(store: Store) -> list[Row]:
+    """Per version and numerics family: inferences, and accuracy on the labelled ones."""
+    rows = store.rows(
+        """SELECT s.digest, v.model, v.version, s.numerics, sum(windows) AS windows, sum(n) AS n,
+                  sum(errors) AS errors, sum(labelled) AS labelled, sum(correct) AS correct
+           FROM score_rollup s JOIN versions v USING (digest)
+           GROUP BY s.digest, s.numerics ORDER BY v.model, v.version, s.numerics"""
+    )
+    for row in rows:
+        row["accuracy"] = row["correct"] / row["labelled"] if row["labelled"] else None
+    return rows
+
+
+def latencies(store: Store) -> list[Row]:
+    """Latency quantiles by version and clock ("device", or the "host" of a simulated device)."""
+    histograms: dict[tuple[str, int, str], dict[int, int]] = {}
+    for row in store.rows(
+        """SELECT v.model, v.version, clock, bucket, sum(count) AS count
+           FROM latency_rollup l JOIN versions v USING (digest) GROUP BY 1, 2, 3, 4"""
+    ):
+        histogram = histograms.setdefault((row["model"], row["version"], row["clock"]), {})
+        histogram[row["bucket"]] = row["count"]
+    return [
+        {
+            "model": model,
+            "version": number,
+            "clock": clock,
+            "n": sum(histogram.values()),
+            "p50_us": latency_quantile_us(histogram, 0.5),
+            "p99_us": latency_quantile_us(histogram, 0.99),
+        }
+        for (model, number, clock), histogram in sorted(histograms.items())
+    ]
+
+
+def accuracy_by_minute(store: Store, since_minute: int) -> list[Row]:
+    """Labelled and correct answers by minute and version, for a chart."""
+    return store.rows(
+        """SELECT minute, v.model, v.version, sum(labelled) AS labelled, sum(correct) AS correct, sum(n) AS n
+           FROM score_rollup JOIN versions v USING (digest) WHERE minute >= ? GROUP BY 1, 2, 3 ORDER BY 1""",
+        (since_minute,),
+    )
+
+
+def windows(store: Store, after: int = 0, limit: int = 100) -> list[Row]:
+    """A page of telemetry windows as devices sent them, in order of arrival."""
+    rows = store.rows(
+        "SELECT id, received_at, payload FROM telemetry WHERE id > ? ORDER BY id LIMIT ?",
+        (after, min(limit, MAX_PAGE)),
+    )
+    return [
+        {"id": row["id"], "received_at": row["received_at"], "window": msgspec.json.decode(row["payload"])}
+        for row in rows
+    ]
+
+
+def alerts(store: Store) -> list[Row]:
+    """Alerts, newest first."""
+    return store.rows("SELECT * FROM alerts ORDER BY id DESC LIMIT 200")
+
+
+def events(store: Store, limit: int = 100) -> list[Row]:
+    """What happened, newest first."""
+    return store.rows("SELECT * FROM events ORDER BY id DESC LIMIT ?", (min(limit, MAX_PAGE),))
+
+
+def _version(row: Row) -> Row:
+    manifest = decode_manifest(row["manifest"].encode())
+    evaluation: dict[str, Any] = {
+        str(family): score.accuracy for family, score in manifest.evaluation.int8.items()
+    }
+    if manifest.evaluation.float32 is not None:
+        evaluation["float32"] = manifest.evaluation.float32.accuracy
+    return {
+        "model": row["model"],
+        "version": row["version"],
+        "digest": row["digest"],
+        "created_at": row["created_at"],
+        "payload_bytes": manifest.payload_bytes,
+        "targets": {name: needs.ram_bytes for name, needs in manifest.targets.items()},
+        "accuracy": evaluation,
+        "labels": manifest.labels,
+    }
+
+
+def _rollout(store: Store, row: Row) -> Row:
+    body = msgspec.json.decode(row["body"], type=Rollout)
+    states = store.rows(
+        "SELECT state, count(*) AS devices FROM assignments WHERE rollout = ? GROUP BY 1", (row["id"],)
+    )
+    counts = {state["state"]: state["devices"] for state in states}
+    exposed = sum(counts.values())
+    return {
+        **msgspec.to_builtins(body),
+        "created_at": row["created_at"],
+        "counts": counts,
+        "exposed": exposed,
+        "settled": sum(n for state, n in counts.items() if state in SETTLED),
+        "total": sum(stage.devices for stage in body.stages),
+    }

@@ -1,0 +1,46 @@
+"""The server's settings: flags over environment (``TINYFLEET_...``) over defaults."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that ``tinyfleet serve`` can be told."""
+
+    model_config = SettingsConfigDict(env_prefix="TINYFLEET_", extra="ignore")
+
+    data_dir: Path = Path("tinyfleet-data")
+    """Database, bundles, the embedded broker's state and the admin token."""
+    trust_dir: Path = Path("trust")
+    """director.key, director-root.json and image-root.json, as ``tinyfleet trust init`` makes them."""
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    broker_url: str | None = None
+    """External broker; None starts an embedded one on the loopback interface."""
+    broker_port: int = Field(1883, ge=0, le=65535)
+    """Port of the embedded broker; 0 lets the system choose."""
+    tick_s: float = Field(0.5, gt=0, le=60)
+    """How often rollouts are looked at, seconds."""
+    assignment_days: int = Field(7, ge=1, le=365)
+    """Life of a signed assignment; it is signed again when half of it is over."""
+
+    @field_validator("host")
+    @classmethod
+    def _loopback_only(cls, host: str) -> str:
+        if host == "localhost" or _is_loopback(host):
+            return host
+        raise ValueError(
+            "only loopback addresses are served without TLS; put a TLS proxy in front and keep 127.0.0.1"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
