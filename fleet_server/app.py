@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -15,20 +13,10 @@ from fleet_server.fleet import Fleet
 
 
 def create_app(fleet: Fleet) -> FastAPI:
-    """The application over a fleet; the fleet starts and stops with it."""
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        fleet.start()
-        try:
-            yield
-        finally:
-            fleet.stop()
-
+    """The application over a fleet that runs."""
     app = FastAPI(
         title="tinyfleet",
         version=version("tinyfleet"),
-        lifespan=lifespan,
         generate_unique_id_function=_operation_id,
     )
     app.state.fleet = fleet

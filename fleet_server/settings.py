@@ -19,14 +19,14 @@ class Settings(BaseSettings):
     trust_dir: Path = Path("trust")
     """director.key, director-root.json and image-root.json, as ``tinyfleet trust init`` makes them."""
     host: str = "127.0.0.1"
-    port: int = Field(8080, ge=0, le=65535)
+    port: int = Field(default=8080, ge=0, le=65535)
     broker_url: str | None = None
     """External broker; None starts an embedded one on the loopback interface."""
-    broker_port: int = Field(1883, ge=0, le=65535)
+    broker_port: int = Field(default=1883, ge=0, le=65535)
     """Port of the embedded broker; 0 lets the system choose."""
-    tick_s: float = Field(0.5, gt=0, le=60)
+    tick_s: float = Field(default=0.5, gt=0, le=60)
     """How often rollouts are looked at, seconds."""
-    assignment_days: int = Field(7, ge=1, le=365)
+    assignment_days: int = Field(default=7, ge=1, le=365)
     """Life of a signed assignment; it is signed again when half of it is over."""
 
     @field_validator("host")
