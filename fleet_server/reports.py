@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-import msgspec
 from sqlite_utils import Database
 
 from fleet_server.store import Row, only
@@ -145,8 +144,3 @@ def quarantine(db: Database, topic: str, code: str, message: str, payload: bytes
         (now, topic[:200], code, message, payload[:4096]),
     )
     db.execute("DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - 1000")
-
-
-def payload_of(window_json: str) -> Telemetry:
-    """A stored window."""
-    return msgspec.json.decode(window_json, type=Telemetry)

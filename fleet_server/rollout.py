@@ -254,5 +254,5 @@ def _roll_back(rollout: Rollout, facts: Sequence[Fact], now: float) -> tuple[Rol
 
 def _awaiting_restore(rollout: Rollout, fact: Fact, now: float) -> bool:
     """A silent device does not hold the rollback up: its retained wish waits for it."""
-    waited = now - (fact.restore_issued_at or now)
-    return fact.restored not in SETTLED and waited <= rollout.policy.deadline_s
+    issued_at = now if fact.restore_issued_at is None else fact.restore_issued_at
+    return fact.restored not in SETTLED and now - issued_at <= rollout.policy.deadline_s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
 from fleet_server import tokens
 from fleet_server.fleet import Fleet
@@ -18,6 +18,8 @@ def _caller(request: Request) -> str:
     return tokens.check(_fleet(request).store, request.headers.get("authorization"))
 
 
+#: A number in a path, within what SQLite can hold.
+Number = Annotated[int, Path(ge=1, le=2**31)]
 RunningFleet = Annotated[Fleet, Depends(_fleet)]
 #: Name of the token that the caller has; routes that take it refuse callers without one.
 Caller = Depends(_caller)

@@ -45,7 +45,7 @@ def list_latencies(fleet: RunningFleet) -> list[dict[str, Any]]:
 
 @router.get("/telemetry")
 def list_telemetry(
-    fleet: RunningFleet, after: Annotated[int, Query(ge=0)] = 0, limit: Limit = 100
+    fleet: RunningFleet, after: Annotated[int, Query(ge=0, le=2**53)] = 0, limit: Limit = 100
 ) -> list[dict[str, Any]]:
     """A page of telemetry windows; give the last id as ``after`` for the next page."""
     return queries.windows(fleet.store, after, limit)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, UploadFile
 
 from fleet_server import queries
-from fleet_server.api.access import Caller, RunningFleet
+from fleet_server.api.access import Caller, Number, RunningFleet
 from wire.errors import InputError
 from wire.limits import MAX_BUNDLE_BYTES
 from wire.trust import Artifact
@@ -23,7 +23,7 @@ def list_models(fleet: RunningFleet) -> list[dict[str, Any]]:
 
 
 @router.get("/models/{model}/versions/{version}")
-def get_version(fleet: RunningFleet, model: str, version: int) -> dict[str, Any]:
+def get_version(fleet: RunningFleet, model: str, version: Number) -> dict[str, Any]:
     """One version of a model."""
     return queries.version(fleet.store, model, version)
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from fleet_server import queries, rollout, rollout_driver
-from fleet_server.api.access import Caller, RunningFleet
+from fleet_server.api.access import Caller, Number, RunningFleet
 from fleet_server.rollout import Policy, Rollout
 from wire.errors import InputError
 
@@ -28,7 +28,7 @@ class NewRollout(BaseModel):
     """Which version shall go out, and how."""
 
     model: str
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=2**31)
     stages: list[float] = Field([0.1, 0.5, 1.0], min_length=1, max_length=20)
     max_failed: float = Field(0.1, ge=0, le=1)
     deadline_s: float = Field(3600.0, gt=0)
@@ -54,14 +54,14 @@ def list_rollouts(fleet: RunningFleet) -> list[dict[str, Any]]:
 
 
 @router.get("/rollouts/{number}")
-def get_rollout(fleet: RunningFleet, number: int) -> dict[str, Any]:
+def get_rollout(fleet: RunningFleet, number: Number) -> dict[str, Any]:
     """One rollout with every device's part in it."""
     return queries.rollout(fleet.store, number)
 
 
 @router.post("/rollouts/{number}/{command}")
 def command_rollout(
-    fleet: RunningFleet, number: int, command: Literal["pause", "resume", "stop", "rollback"]
+    fleet: RunningFleet, number: Number, command: Literal["pause", "resume", "stop", "rollback"]
 ) -> dict[str, Any]:
     """Pause, resume, stop (devices keep what they run) or roll back (they get what they ran before)."""
     now = time.time()

@@ -1,0 +1,93 @@
+"""A fleet server on loopback with small signed bundles. The server never runs a model, so any bytes do."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fleet_server.fleet import Fleet
+from fleet_server.settings import Settings
+from wire import trust
+from wire.manifest import (
+    FileEntry,
+    Golden,
+    Manifest,
+    Preprocessing,
+    TargetNeeds,
+    TensorSpec,
+    encode_manifest,
+)
+from wire.states import NumericsFamily
+from wire.trust import Artifact
+
+EXPIRES = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trust folder as ``tinyfleet trust init`` makes it."""
+    folder = tmp_path_factory.mktemp("trust")
+    release, director = trust.new_key(), trust.new_key()
+    (folder / "release.key").write_bytes(release)
+    (folder / "director.key").write_bytes(director)
+    release_key, director_key = trust.load_key(release), trust.load_key(director)
+    (folder / "image-root.json").write_bytes(trust.make_root(release_key, release_key.public_key, EXPIRES))
+    (folder / "director-root.json").write_bytes(
+        trust.make_root(release_key, director_key.public_key, EXPIRES)
+    )
+    return folder
+
+
+Bundle = tuple[Artifact, dict[str, bytes]]
+
+
+@pytest.fixture(scope="session")
+def make_bundle(keys: Path) -> Callable[..., Bundle]:
+    """``make_bundle(version, ram_bytes=...)`` -> (artifact, files)."""
+    key = trust.load_key((keys / "release.key").read_bytes())
+
+    def make(version: int = 1, *, ram_bytes: int = 10_000, model: str = "watch") -> Bundle:
+        weights = np.random.default_rng(version).integers(0, 256, 9_000, np.uint8).tobytes()
+        files = {"model.tflite": weights, "golden/inputs.npy": b"in", "golden/tflm.npy": b"out"}
+        entries = [
+            FileEntry(path=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest(), device=True)
+            for path, data in files.items()
+        ]
+        tensor = TensorSpec(name="x", shape=[1, 4], dtype="int8", scale=0.1, zero_point=0)
+        manifest = Manifest(
+            model=model,
+            version=version,
+            labels=["a", "b"],
+            input=tensor,
+            output=tensor,
+            preprocessing=Preprocessing(),
+            ops=["FULLY_CONNECTED"],
+            files=entries,
+            golden=Golden(inputs="golden/inputs.npy", outputs={NumericsFamily.TFLM: "golden/tflm.npy"}),
+            targets={
+                "cortex-m4": TargetNeeds(
+                    numerics=NumericsFamily.TFLM, ram_bytes=ram_bytes, flash_bytes=10_000
+                )
+            },
+        )
+        text = encode_manifest(manifest)
+        signature = trust.sign_manifest(text, key, EXPIRES)
+        return Artifact(manifest=text.decode(), signature=signature.decode()), files
+
+    return make
+
+
+@pytest.fixture
+def settings(tmp_path: Path, keys: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "data", trust_dir=keys, broker_port=0, tick_s=0.05)
+
+
+@pytest.fixture
+def fleet(settings: Settings) -> Iterator[Fleet]:
+    """A running server with an embedded broker."""
+    running = Fleet(settings).start()
+    yield running
+    running.stop()
