@@ -14,6 +14,14 @@ from wire.states import NumericsFamily, Presence, Reason, UpdateState
 from wire.trust import Assignment, Root, verify_assignment
 
 BOOT = "00000001-0000aaaa"
+HARDWARE = Hardware(
+    target="cortex-m4",
+    board="nano33ble",
+    numerics=NumericsFamily.TFLM,
+    runtime="none",
+    ram_bytes=100_000,
+    flash_bytes=100_000,
+)
 
 
 class FakeDevice:
@@ -51,30 +59,45 @@ class FakeDevice:
     ) -> None:
         if assignment is not None and state in (UpdateState.CONFIRMED, UpdateState.ALREADY_INSTALLED):
             self.running = assignment.bundle
-        hardware = Hardware(
-            target="cortex-m4", board="nano33ble", numerics=NumericsFamily.TFLM, runtime="none",
-            ram_bytes=100_000, flash_bytes=100_000,
-        )  # fmt: skip
         self.send(
             "reported",
             Reported(
-                device=self.name, boot=BOOT, seq=next(self._seq), sequence=assignment.sequence if assignment else 0,
-                attempt=assignment.attempt if assignment else None, state=state, reason=reason,
-                running=self.running, slots={"a": self.running, "b": None}, downloaded_bytes=downloaded,
-                hardware=hardware,
+                device=self.name,
+                boot=BOOT,
+                seq=next(self._seq),
+                sequence=assignment.sequence if assignment else 0,
+                attempt=assignment.attempt if assignment else None,
+                state=state,
+                reason=reason,
+                running=self.running,
+                slots={"a": self.running, "b": None},
+                downloaded_bytes=downloaded,
+                hardware=HARDWARE,
             ),
-        )  # fmt: skip
+        )
 
     def observe(self, assignment: Assignment, correct: int = 8) -> None:
         self.send(
             "telemetry",
             Telemetry(
-                device=self.name, boot=BOOT, seq=next(self._seq), attempt=assignment.attempt, model=assignment.bundle,
-                numerics=NumericsFamily.TFLM, at_unix_s=None, duration_s=1.0, n=10, latency_clock="host",
-                latency={50: 10}, latency_sum_us=1500, labelled=10, correct=correct, classes=[10, 0],
+                device=self.name,
+                boot=BOOT,
+                seq=next(self._seq),
+                attempt=assignment.attempt,
+                model=assignment.bundle,
+                numerics=NumericsFamily.TFLM,
+                at_unix_s=None,
+                duration_s=1.0,
+                n=10,
+                latency_clock="host",
+                latency={50: 10},
+                latency_sum_us=1500,
+                labelled=10,
+                correct=correct,
+                classes=[10, 0],
                 confidence=[0] * 9 + [10],
             ),
-        )  # fmt: skip
+        )
 
     def close(self) -> None:
         self.client.disconnect()

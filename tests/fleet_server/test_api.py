@@ -24,7 +24,8 @@ def client(fleet: Fleet) -> Iterator[httpx.Client]:
     thread.start()
     deadline = time.monotonic() + 20
     while not server.started:
-        assert thread.is_alive() and time.monotonic() < deadline, "the HTTP server did not start"
+        assert thread.is_alive(), "the HTTP server ended"
+        assert time.monotonic() < deadline, "the HTTP server did not start"
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     token = fleet.token_file.read_text().strip()

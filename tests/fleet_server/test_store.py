@@ -15,7 +15,7 @@ from wire.errors import StoreError
 INSERT = "INSERT INTO events (at, kind, subject, message) VALUES (0, 'k', 's', ?)"
 
 
-def _insert(message: str):  # noqa: ANN202
+def _insert(message: str):
     return lambda db: db.execute(INSERT, (message,)).lastrowid
 
 
