@@ -1,0 +1,98 @@
+"""What a device says: every report carries its boot and a sequence number of that boot."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Literal
+
+from device_agent.update_state import Attempt, State
+from device_agent.window import Window
+from wire.messages import BootId, Hardware, Reported, Status, Telemetry
+from wire.states import Presence, Reason
+
+#: Connections of one boot that the session number has room for.
+_CONNECTIONS_PER_BOOT = 2**24
+
+
+class Reports:
+    """Builds the messages of one boot of one device."""
+
+    def __init__(
+        self, device: str, boots: int, boot: BootId, hardware: Hardware, clock: Literal["device", "host"]
+    ) -> None:
+        self._device = device
+        self._boots = boots
+        self._boot = boot
+        self._hardware = hardware
+        self._clock = clock
+        self._seq = 0
+        self._connections = 0
+
+    def new_session(self) -> None:
+        """Count a connection: sessions rise over connections and boots."""
+        self._connections += 1
+
+    def status(self, presence: Presence) -> Status:
+        """Presence in the current session."""
+        session = self._boots * _CONNECTIONS_PER_BOOT + self._connections
+        return Status(device=self._device, state=presence, session=session, boot=self._boot)
+
+    def reported(self, state: State, attempt: Attempt | None) -> Reported:
+        """How ``attempt`` stands, and what the device holds."""
+        return Reported(
+            device=self._device,
+            boot=self._boot,
+            seq=self._next(),
+            sequence=state.sequence,
+            attempt=None if attempt is None else attempt.id,
+            state=None if attempt is None else attempt.state,
+            reason=Reason.NONE if attempt is None else attempt.reason,
+            detail="" if attempt is None else attempt.detail,
+            running=state.running,
+            slots={"a": state.slots.a, "b": state.slots.b},
+            downloaded_bytes=0 if attempt is None else attempt.downloaded_bytes,
+            hardware=self._hardware,
+        )
+
+    def telemetry(self, window: Window, stride: int, dropped: int) -> Telemetry:
+        """One closed window."""
+        return Telemetry(
+            device=self._device,
+            boot=self._boot,
+            seq=self._next(),
+            attempt=window.attempt,
+            model=window.model.ref,
+            numerics=window.model.numerics,
+            at_unix_s=time.time(),
+            duration_s=window.duration_s,
+            n=window.n,
+            errors=window.errors,
+            first=window.first,
+            stride=stride,
+            latency_clock=self._clock,
+            latency=dict(window.latency),
+            latency_sum_us=round(window.latency_sum_us),
+            labelled=window.labelled,
+            correct=window.correct,
+            classes=window.classes,
+            confidence=window.confidence,
+            inputs=window.inputs,
+            rss_bytes=resident_bytes() if self._clock == "device" else None,
+            arena_bytes=window.model.arena_bytes,
+            dropped=dropped,
+        )
+
+    def _next(self) -> int:
+        self._seq += 1
+        return self._seq
+
+
+def resident_bytes() -> int | None:
+    """Resident memory of this process (proc(5), ``statm``); None where there is no such file."""
+    try:
+        pages = Path("/proc/self/statm").read_bytes()[:200].split()[1]
+    except (OSError, IndexError):
+        return None
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

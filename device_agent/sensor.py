@@ -1,0 +1,109 @@
+"""Where raw windows come from. The replay sensor plays recorded ones at their real pace."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import zipfile
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wire.errors import InputError
+
+_MAX_FILE_BYTES: Final = 1024 * 1024 * 1024
+#: Lateness after which the pace begins anew, instead of catching up in a burst (a suspended host).
+_MAX_LATE_S: Final = 1.0
+
+
+class Reading(NamedTuple):
+    """One raw window."""
+
+    step: int
+    """Counts this sensor's readings: consecutive ones are neighbours in the stream."""
+    position: int | None
+    """Where it is in the replayed file; None for a live sensor."""
+    window: NDArray[np.float32]
+    label: int | None
+
+
+class Sensor(Protocol):
+    """A source of raw windows at its own pace."""
+
+    stride: int
+    """Step between the stream positions of consecutive readings."""
+
+    def readings(self) -> AsyncIterator[Reading]:
+        """Endless; each window is there when it is due."""
+
+
+class Recording(NamedTuple):
+    """Recorded windows of some subjects, in the order of the file."""
+
+    indices: NDArray[np.intp]
+    """Where each is in the file."""
+    windows: NDArray[np.float32]
+    labels: NDArray[Any] | None
+
+
+def load_recording(file: Path, groups: Sequence[int | str] = ()) -> Recording:
+    """The windows of ``groups`` (all when empty) from an ``.npz`` with x, and perhaps y and group."""
+    arrays = _read(file)
+    if "x" not in arrays or arrays["x"].ndim < 2 or not len(arrays["x"]):
+        raise InputError("bad_recording", f"{file} has no array x of shape (n, ...)", "use an eval.npz")
+    x, y, group = arrays["x"], arrays.get("y"), arrays.get("group")
+    if (y is not None and len(y) != len(x)) or (group is not None and len(group) != len(x)):
+        raise InputError("bad_recording", f"x, y and group of {file} differ in length", "use an eval.npz")
+    if groups and group is None:
+        raise InputError("bad_recording", f"{file} has no array group to choose by", "leave groups out")
+    chosen = np.isin(group.astype(str), [str(g) for g in groups]) if groups and group is not None else None
+    indices = np.arange(len(x)) if chosen is None else np.flatnonzero(chosen)
+    if not len(indices):
+        raise InputError("no_windows", f"{file} has no windows of groups {list(groups)}", "choose others")
+    # Without a choice these stay views, so that many devices share one copy.
+    pick = slice(None) if chosen is None else indices
+    return Recording(indices, x.astype(np.float32, copy=False)[pick], None if y is None else y[pick])
+
+
+class ReplaySensor:
+    """Plays a recording from ``start``, every ``stride``-th window, round and round."""
+
+    def __init__(self, recording: Recording, rate_hz: float, start: int = 0, stride: int = 1) -> None:
+        self.stride = stride
+        self._recording = recording
+        self._period_s = 1.0 / rate_hz
+        self._start = start
+
+    async def readings(self) -> AsyncIterator[Reading]:
+        """One reading a period by absolute deadlines, so that the pace does not drift."""
+        step = 0
+        due = time.monotonic()
+        while True:
+            yield self._reading(step)
+            step += 1
+            due += self._period_s
+            now = time.monotonic()
+            if now - due > _MAX_LATE_S:
+                due = now
+            await asyncio.sleep(max(0.0, due - now))
+
+    def _reading(self, step: int) -> Reading:
+        indices, windows, labels = self._recording
+        position = (self._start + step * self.stride) % len(indices)
+        label = None if labels is None else int(labels[position])
+        return Reading(step, int(indices[position]), windows[position], label)
+
+
+def _read(file: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > _MAX_FILE_BYTES:
+            raise InputError("oversize", f"{file} unpacks to {size} bytes, over {_MAX_FILE_BYTES}", "cut it")
+        with np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in ("x", "y", "group") if name in arrays}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError("bad_recording", f"cannot read {file}: {error}", "give an .npz file") from error

@@ -1,0 +1,246 @@
+"""Carries out what the update rules decide: persists the state, then executes the actions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from device_agent import update_state as u
+from device_agent.answering import Answering
+from device_agent.download import Patience, fetch_artifact, fetch_chunks
+from device_agent.failure import reason_of
+from device_agent.link import Link
+from device_agent.loaded_model import LoadedModel
+from device_agent.selftest import check_golden
+from device_agent.slot import Content
+from device_agent.store import Store
+from device_agent.updater import step
+from wire.errors import FleetError, RefusedError, StoreError, TrustError, WireError
+from wire.manifest import Manifest, check_fits
+from wire.messages import AttemptId, Hardware, ModelRef, SlotName
+from wire.states import Reason
+from wire.trust import Artifact, verify_manifest
+
+if TYPE_CHECKING:
+    from tuf.api.metadata import Root
+
+#: Space that a download leaves free, for the state and the outbox.
+RESERVE_BYTES: Final = 256 * 1024
+
+log = logging.getLogger("tinyfleet.device")
+
+
+class Setting(NamedTuple):
+    """What a device was provisioned with."""
+
+    device: str
+    hardware: Hardware
+    image_root: Root
+    director_root: Root
+    now: Callable[[], datetime]
+    patience: Patience = Patience()
+
+
+class Updates:
+    """The update of one device; ``report`` publishes how an attempt stands."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        store: Store,
+        link: Link,
+        answering: Answering,
+        counters: Counter[str],
+        report: Callable[[u.Attempt | None], None],
+    ) -> None:
+        self.state = store.load()
+        self._saved = self.state
+        self._setting = setting
+        self._store = store
+        self._link = link
+        self._answering = answering
+        self._counters = counters
+        self._report = report
+        self._events: deque[u.Event] = deque()
+        self._handling = False
+        self._task: asyncio.Task[None] | None = None
+
+    def post(self, event: u.Event) -> None:
+        """Handle an event, after those that are being handled."""
+        self._events.append(event)
+        if self._handling:
+            return
+        self._handling = True
+        try:
+            while self._events:
+                self._handle(self._events.popleft())
+        finally:
+            self._handling = False
+
+    def fail(self, attempt: AttemptId, error: FleetError, size_bytes: int | None = None) -> None:
+        """End an attempt, or its trial, with the reason that ``error`` stands for."""
+        self.post(u.Failed(attempt, reason_of(error), error.message, size_bytes))
+
+    async def stop(self) -> None:
+        """Leave the work as it is; the next boot resumes it."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _handle(self, event: u.Event) -> None:
+        before = self.state
+        self.state, actions = step(before, event)
+        if not self._save():
+            actions = self._unsaved(before, event, actions)
+        for action in actions:
+            self._execute(action)
+        self._save()  # again, where the actions have freed the space that there was too little of
+
+    def _save(self) -> bool:
+        if self.state == self._saved:
+            return True
+        try:
+            self._store.save(self.state)
+        except StoreError as error:
+            self._counters["store_errors"] += 1
+            log.error("%s: the update's state cannot be kept: %s", self._setting.device, error)
+            return False
+        self._saved = self.state
+        return True
+
+    def _unsaved(self, before: u.State, event: u.Event, actions: list[u.Action]) -> list[u.Action]:
+        """Nothing may be done on the strength of a state that a reboot would not know.
+
+        So the attempt fails here for want of storage, and the confirmed model goes on answering;
+        the disk still holds what it held, and no slot is erased that it says is valid.
+        """
+        if not isinstance(event, u.SlotLost):
+            base = self.state if isinstance(event, u.Assigned) else before
+            attempt = base.attempt.id if base.attempt else ""
+            failure = u.Failed(attempt, Reason.STORAGE, "the update's state cannot be kept")
+            self.state, actions = step(base, failure)
+        return [a for a in actions if not (isinstance(a, u.Erase) and self._saved.slots.get(a.slot))]
+
+    def _execute(self, action: u.Action) -> None:
+        try:
+            self._dispatch(action)
+        except FleetError as error:
+            self._counters["failed_actions"] += 1
+            log.warning("%s: %s: %s", self._setting.device, type(action).__name__.lower(), error)
+            if isinstance(action, u.Verify | u.Install):
+                self.fail(action.attempt.id, error)
+
+    def _dispatch(self, action: u.Action) -> None:
+        match action:
+            case u.Report(attempt):
+                self._report(attempt)
+            case u.Download(attempt):
+                self._start(attempt, self._download)
+            case u.Verify(attempt):
+                self._verify(attempt)
+            case u.Install(attempt):
+                self._store.slot(attempt.slot).install()
+                self.post(u.Installed(attempt.id))
+            case u.StartTrial(attempt):
+                self.post(u.TrialStarted(attempt.id))
+            case u.RunTrial(attempt):
+                self._start(attempt, self._trial)
+            case u.Activate(slot):
+                self._activate(slot)
+            case u.Erase(slot):
+                self._store.slot(slot).erase()
+            case u.Abort():
+                if self._task is not None:
+                    self._task.cancel()
+            case u.Ignore(counter):
+                self._counters[counter] += 1
+                log.warning("%s: assignment ignored: %s", self._setting.device, counter)
+
+    def _start(self, attempt: u.Attempt, work: Callable[[u.Attempt], Awaitable[None]]) -> None:
+        """Do ``work`` once the task before it has really ended, for they share slot and topics."""
+        before = self._task
+
+        async def run() -> None:
+            if before is not None:
+                before.cancel()
+                await asyncio.gather(before, return_exceptions=True)
+            try:
+                await work(attempt)
+            except FleetError as error:
+                self.fail(attempt.id, error)
+            except Exception as error:  # noqa: BLE001 - a runtime may raise anything over a broken model
+                self.fail(attempt.id, RefusedError(Reason.RUNTIME_REFUSED, f"internal error: {error!r}"))
+
+        self._task = asyncio.create_task(run())
+
+    async def _download(self, attempt: u.Attempt) -> None:
+        digest = attempt.bundle.digest
+        artifact = await fetch_artifact(self._link, digest, self._setting.patience)
+        manifest = self._acceptable(artifact, attempt.bundle)
+        slot = self._store.slot(attempt.slot)
+        missing = manifest.payload_bytes - min(manifest.payload_bytes, slot.held_bytes(digest))
+        if (free := self._store.free_bytes()) < missing + RESERVE_BYTES:
+            raise StoreError(Reason.STORAGE, f"{free} bytes free, {missing + RESERVE_BYTES} needed")
+        held = slot.begin(artifact, manifest)
+        self.post(u.DownloadStarted(attempt.id, held))
+        try:
+            chunks = fetch_chunks(self._link, digest, manifest, held, self._setting.patience)
+            async with aclosing(chunks):
+                async for data in chunks:
+                    slot.append(data)
+                    held += len(data)
+                    self._counters["downloaded_bytes"] += len(data)
+            slot.finish()
+        except FleetError as error:
+            self.fail(attempt.id, error, held)
+        else:
+            self.post(u.Downloaded(attempt.id, held))
+
+    def _acceptable(self, artifact: Artifact, bundle: ModelRef) -> Manifest:
+        """The manifest, when a release key vouches for it and it fits; both are needed to go on."""
+        setting = self._setting
+        manifest = verify_manifest(setting.image_root, artifact, bundle.digest, setting.now())
+        if manifest.ref(bundle.digest) != bundle:
+            raise TrustError(
+                Reason.UNTRUSTED,
+                f"the bundle is {manifest.model} v{manifest.version}",
+                "assign it by its name",
+            )
+        check_fits(manifest, setting.hardware)
+        return manifest
+
+    def _verify(self, attempt: u.Attempt) -> None:
+        artifact, _content = self._store.slot(attempt.slot).partial(attempt.bundle.digest)
+        self._acceptable(artifact, attempt.bundle)
+        self.post(u.Verified(attempt.id))
+
+    async def _trial(self, attempt: u.Attempt) -> None:
+        model, content = self._load(attempt.slot, attempt.bundle)
+        for _ in check_golden(model, content.files):
+            await asyncio.sleep(0)
+        self._answering.try_out(attempt.id, model, attempt.policy.trial_inferences)
+
+    def _activate(self, slot: SlotName | None) -> None:
+        ref = None if slot is None else self.state.slots.get(slot)
+        if slot is None or ref is None:
+            self._answering.activate(None)
+            return
+        try:
+            model = self._answering.holds(ref.digest) or self._load(slot, ref)[0]
+        except (TrustError, WireError, StoreError) as error:
+            self._answering.activate(None)
+            if isinstance(error, StoreError) and error.code != Reason.STORAGE:
+                raise  # cannot be read now, which does not say that it is damaged
+            log.error("%s: slot %s is damaged: %s", self._setting.device, slot, error)
+            self.post(u.SlotLost(slot))
+        else:
+            self._answering.activate(model)
+
+    def _load(self, slot: SlotName, ref: ModelRef) -> tuple[LoadedModel, Content]:
+        content = self._store.slot(slot).load(ref.digest)
+        return LoadedModel(ref, content.manifest, content.files, self._setting.hardware), content

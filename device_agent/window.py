@@ -1,0 +1,89 @@
+"""One telemetry window: consecutive readings answered by one model, summed up as they come."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device_agent.loaded_model import Answer, LoadedModel
+from device_agent.sensor import Reading
+from wire.limits import MAX_CHANNELS, MAX_CLASSES
+from wire.messages import AttemptId
+from wire.sketch import CONFIDENCE_BINS, ChannelSketch, confidence_bin, latency_bucket
+
+
+class Window:
+    """Sums of one window. It never spans two models nor a gap, so it can be recomputed exactly."""
+
+    def __init__(self, model: LoadedModel, attempt: AttemptId | None, first: Reading) -> None:
+        self.model = model
+        self.attempt = attempt
+        self.first = first.position
+        self.started_s = time.monotonic()
+        self.n = 0
+        self.errors = 0
+        self.latency: Counter[int] = Counter()
+        self.latency_sum_us = 0.0
+        self.labelled = 0
+        self.correct = 0
+        outputs = int(np.prod(model.manifest.output.shape[1:]))
+        self.classes = [0] * min(MAX_CLASSES, outputs)
+        self.confidence = [0] * CONFIDENCE_BINS
+        self._next_step = first.step
+        self._samples = 0
+        self._mean: NDArray[np.float64] | None = None
+        self._m2: NDArray[np.float64] | None = None
+
+    def continues(self, model: LoadedModel, reading: Reading) -> bool:
+        """Whether ``reading``, answered by ``model``, belongs to this window."""
+        return self.model.ref == model.ref and reading.step == self._next_step
+
+    def add(self, reading: Reading, answer: Answer | None) -> None:
+        """Count one reading; ``answer`` is None when the inference failed."""
+        self.n += 1
+        self._next_step = reading.step + 1
+        if np.isfinite(reading.window).all():
+            self._sketch(reading.window)
+        if answer is None:
+            self.errors += 1
+            return
+        self.latency[latency_bucket(answer.latency_ns / 1000)] += 1
+        self.latency_sum_us += answer.latency_ns / 1000
+        self.confidence[confidence_bin(answer.confidence)] += 1
+        if answer.label < len(self.classes):
+            self.classes[answer.label] += 1
+        if reading.label is not None:
+            self.labelled += 1
+            self.correct += answer.label == reading.label
+
+    @property
+    def duration_s(self) -> float:
+        """Time since the window began."""
+        return time.monotonic() - self.started_s
+
+    @property
+    def inputs(self) -> ChannelSketch:
+        """Mean and spread of each channel of the raw inputs."""
+        if self._mean is None or self._m2 is None:
+            return ChannelSketch()
+        return ChannelSketch(self._samples, tuple(self._mean.tolist()), tuple(self._m2.tolist()))
+
+    def _sketch(self, window: NDArray[np.float32]) -> None:
+        """Merge one window's moments (Chan, Golub & LeVeque, 1979), as ChannelSketch.merge does."""
+        samples = window.reshape(-1, window.shape[-1]).astype(np.float64)
+        n, channels = samples.shape
+        if channels > MAX_CHANNELS:
+            return
+        mean = samples.mean(axis=0)
+        m2 = np.square(samples - mean).sum(axis=0)
+        if self._mean is None or self._m2 is None:
+            self._samples, self._mean, self._m2 = n, mean, m2
+            return
+        total = self._samples + n
+        delta = mean - self._mean
+        self._m2 = self._m2 + m2 + np.square(delta) * (self._samples * n / total)
+        self._mean = self._mean + delta * (n / total)
+        self._samples = total
