@@ -1,1 +1,1 @@
-"""Data set -> checked, split data -> trained Keras model -> a run folder."""
+"""From a data set to a run folder: checked and split data, a trained Keras model, its lineage."""

@@ -1,0 +1,99 @@
+"""The run folder: what the trainer leaves for the converter, and for whoever asks where a model came from."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.backend import silenced
+from trainer.dataset import Origin
+from trainer.network import Hyperparameters
+from trainer.windows import Windows
+from wire.errors import InputError, StoreError
+from wire.manifest import Preprocessing
+
+RUN_FILE: Final = "run.json"
+MODEL_FILE: Final = "model.keras"
+CALIBRATION_FILE: Final = "calibration.npz"
+EVAL_FILE: Final = "eval.npz"
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of the split."""
+
+    subjects: tuple[int, ...]
+    windows: int
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """Shares of correct answers of the float model."""
+
+    validation_accuracy: float
+    """Of the subjects that chose the epoch: optimistic."""
+    test_accuracy: float
+    """Of the held-out subjects: the honest one."""
+    test_accuracy_by_subject: dict[str, float]
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """``run.json``."""
+
+    format: Literal[1] = 1
+    task: str
+    title: str
+    labels: tuple[str, ...]
+    channels: tuple[str, ...]
+    rate_hz: float
+    window: int
+    """Samples of one window."""
+    stride: int
+    """Samples from one window to the next."""
+    preprocessing: Preprocessing
+    data: Origin
+    split: dict[Literal["train", "validation", "test"], Part]
+    seed: int
+    hyperparameters: Hyperparameters
+    epochs_run: int
+    packages: dict[str, str]
+    metrics: Metrics
+    confusion: list[list[int]]
+    """Held-out subjects: row = true class, column = answer."""
+    seconds: float
+    """Wall time of the whole run."""
+    intended_use: str
+    limits: str
+
+
+def write(
+    folder: Path, run: Run, model: Any, train: Windows, indices: NDArray[np.intp], test: Windows
+) -> None:
+    """Write the folder whole or not at all; InputError when there is something already."""
+    check_free(folder)
+    staged = folder.with_name(f".{folder.name}.partial")
+    try:
+        shutil.rmtree(staged, ignore_errors=True)
+        staged.mkdir(parents=True)
+        with silenced():
+            model.save(staged / MODEL_FILE)
+        np.savez(staged / CALIBRATION_FILE, x=train.x, index=indices)
+        np.savez(staged / EVAL_FILE, x=test.x, y=test.y, group=test.group, labels=np.array(run.labels))
+        text = msgspec.json.format(msgspec.json.encode(run), indent=2) + b"\n"
+        (staged / RUN_FILE).write_bytes(text)
+        if folder.is_dir():
+            folder.rmdir()
+        staged.rename(folder)
+    except OSError as error:
+        raise StoreError(
+            "cannot_write", f"cannot write {folder}: {error.strerror}", "check the path"
+        ) from error
+
+
+def check_free(folder: Path) -> None:
+    """InputError unless ``folder`` is absent or an empty directory."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError("exists", f"{folder} already exists", "choose another --out, or remove it")

@@ -1,0 +1,121 @@
+"""One training from data to run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer import network, run, standardiser
+from trainer.backend import keras_with_seed
+from trainer.dataset import Dataset
+from trainer.fitting import Labelled, Progress, fit, predict, unheard
+from trainer.network import Hyperparameters
+from trainer.split import Split, choose
+from trainer.tasks import Task, find
+from trainer.windows import Windows, cut
+from wire import preprocess
+from wire.manifest import Preprocessing
+
+_PACKAGES: Final = ("keras", "numpy", "tensorflow")
+
+
+def train(
+    task_name: str,
+    out: Path,
+    *,
+    subjects: int | Sequence[int] | None = None,
+    seed: int = 1,
+    hyper: Hyperparameters | None = None,
+    progress: Progress = unheard,
+) -> run.Run:
+    """Train ``task_name`` into the run folder ``out`` and return what its run.json says.
+
+    ``subjects``: how many of the train subjects, or which; None for all. Raises InputError or
+    NotFoundError before anything slow, StoreError when the folder cannot be written.
+    """
+    began = time.monotonic()
+    task, hyper = find(task_name), hyper or Hyperparameters()
+    run.check_free(out)
+    dataset = task.load()
+    split = choose(dataset.subjects, validation=task.validation, test=task.test, train=subjects)
+    windows = cut(dataset, task.window, task.stride)
+    indices = {name: windows.of_subjects(getattr(split, name)) for name in ("train", "validation", "test")}
+    parts = {name: windows.take(index) for name, index in indices.items()}
+    progress(f"{task.name}: " + ", ".join(f"{len(part)} {name} windows" for name, part in parts.items()))
+
+    spec = standardiser.fit(parts["train"].x)
+    ready = {name: Labelled(preprocess.apply(spec, part.x), part.y) for name, part in parts.items()}
+    keras = keras_with_seed(seed)
+    model = network.build(keras, (task.window, len(dataset.channels)), len(dataset.labels), hyper)
+    epochs = fit(keras, model, ready["train"], ready["validation"], hyper, progress)
+    answers = {name: predict(model, ready[name].x) for name in ("validation", "test")}
+
+    record = _record(task, dataset, split, parts, spec, hyper, answers, seed, epochs, began)
+    run.write(out, record, model, parts["train"], indices["train"], parts["test"])
+    progress(f"held-out accuracy {record.metrics.test_accuracy:.3f} after {record.seconds:.0f} s")
+    return record
+
+
+def _record(
+    task: Task,
+    dataset: Dataset,
+    split: Split,
+    parts: dict[str, Windows],
+    spec: Preprocessing,
+    hyper: Hyperparameters,
+    answers: dict[str, NDArray[np.int64]],
+    seed: int,
+    epochs: int,
+    began: float,
+) -> run.Run:
+    test = parts["test"]
+    return run.Run(
+        task=task.name,
+        title=task.title,
+        labels=dataset.labels,
+        channels=dataset.channels,
+        rate_hz=dataset.rate_hz,
+        window=task.window,
+        stride=task.stride,
+        preprocessing=spec,
+        data=dataset.origin,
+        split={
+            "train": run.Part(subjects=split.train, windows=len(parts["train"])),
+            "validation": run.Part(subjects=split.validation, windows=len(parts["validation"])),
+            "test": run.Part(subjects=split.test, windows=len(test)),
+        },
+        seed=seed,
+        hyperparameters=hyper,
+        epochs_run=epochs,
+        packages={name: version(name) for name in _PACKAGES},
+        metrics=_metrics(parts, answers),
+        confusion=confusion(test.y, answers["test"], len(dataset.labels)),
+        seconds=round(time.monotonic() - began, 1),
+        intended_use=task.intended_use,
+        limits=task.limits,
+    )
+
+
+def _metrics(parts: dict[str, Windows], answers: dict[str, NDArray[np.int64]]) -> run.Metrics:
+    right: dict[str, NDArray[Any]] = {name: answers[name] == parts[name].y for name in answers}
+    group = parts["test"].group
+    return run.Metrics(
+        validation_accuracy=float(right["validation"].mean()),
+        test_accuracy=float(right["test"].mean()),
+        test_accuracy_by_subject={
+            str(subject): float(right["test"][group == subject].mean()) for subject in np.unique(group)
+        },
+    )
+
+
+def confusion(truth: NDArray[np.int64], answer: NDArray[np.int64], classes: int) -> list[list[int]]:
+    """Counts; row = true class, column = answer."""
+    counts = np.bincount(truth * classes + answer, minlength=classes * classes)
+    rows: list[list[int]] = counts.reshape(classes, classes).tolist()
+    return rows

@@ -1,0 +1,48 @@
+"""Fixed-length windows cut from recordings; each keeps its subject, so that splits can be honest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.dataset import Dataset
+from wire.errors import InputError
+
+
+@dataclass(frozen=True)
+class Windows:
+    """n windows of raw sensor values."""
+
+    x: NDArray[np.float32]
+    """(n, length, channels)."""
+    y: NDArray[np.int64]
+    """(n,), class index."""
+    group: NDArray[np.int64]
+    """(n,), subject."""
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def of_subjects(self, subjects: Sequence[int]) -> NDArray[np.intp]:
+        """Indices of the windows of these subjects, in order."""
+        return np.flatnonzero(np.isin(self.group, list(subjects)))
+
+    def take(self, indices: NDArray[np.intp]) -> Windows:
+        """The windows at ``indices``."""
+        return Windows(self.x[indices], self.y[indices], self.group[indices])
+
+
+def cut(dataset: Dataset, length: int, stride: int) -> Windows:
+    """Windows of ``length`` samples every ``stride`` samples; none spans two recordings."""
+    pieces = [
+        (recording.samples[start : start + length], recording.label, recording.subject)
+        for recording in dataset.recordings
+        for start in range(0, len(recording.samples) - length + 1, stride)
+    ]
+    if not pieces:
+        raise InputError("too_short", f"no recording has {length} samples", "choose shorter windows")
+    x, y, group = zip(*pieces, strict=True)
+    return Windows(np.stack(x), np.array(y, np.int64), np.array(group, np.int64))
