@@ -14,7 +14,11 @@ from fleet_server.broker import keeper
 from fleet_server.broker.address import LOOPBACK, BrokerAddress, check_loopback, choose_port
 from fleet_server.broker.probe import probe
 from wire.errors import LinkError, StoreError
+from wire.limits import MAX_PAYLOAD_BYTES
 
+#: Largest MQTT packet after its fixed header: a full payload, and 1 KB for topic and properties (our
+#: longest topic has 93 bytes). A broker ends the connection of a larger one before it is in memory.
+MAX_PACKET_BYTES: Final = MAX_PAYLOAD_BYTES + 1024
 START_TIMEOUT_S: Final = 15.0
 #: Time to write queues and retained messages to disk after SIGTERM.
 STOP_GRACE_S: Final = 10.0

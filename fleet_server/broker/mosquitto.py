@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import ClassVar, Final
 
-from fleet_server.broker.child import ChildBroker
+from fleet_server.broker.child import MAX_PACKET_BYTES, ChildBroker
 from wire.errors import LinkError
 from wire.limits import MAX_PAYLOAD_BYTES
 
@@ -16,9 +16,6 @@ from wire.limits import MAX_PAYLOAD_BYTES
 QUEUE_BYTES: Final = 256 * 1024 * 1024
 #: Most memory of the whole broker; at the limit it refuses new messages.
 MEMORY_BYTES: Final = 1024 * 1024 * 1024
-#: Largest MQTT packet: a full payload, the longest topic and as many bytes of properties. A larger
-#: one ends its connection before it is read into memory.
-MAX_PACKET_BYTES: Final = MAX_PAYLOAD_BYTES + 2 * 64 * 1024
 #: A crash (not an orderly stop) loses at most what was queued or retained for this long.
 AUTOSAVE_S: Final = 60
 
@@ -39,7 +36,8 @@ max_queued_messages 0
 max_queued_bytes {queue_bytes}
 max_inflight_messages 0
 memory_limit {memory_bytes}
-# Counts the payload alone; a larger one is answered with 0x95 and its connection goes on.
+# The first counts the payload alone, the second all after the fixed header; above either, mosquitto
+# 2.0 ends the sender's connection and nobody else's.
 message_size_limit {payload_bytes}
 max_packet_size {packet_bytes}
 """

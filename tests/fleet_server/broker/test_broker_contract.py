@@ -9,9 +9,9 @@ import sys
 from uuid import uuid4
 
 import pytest
-from mqtt_peer import DEADLINE_S, Peer
 
 from fleet_server.broker import ExternalBroker, Mosquitto, Rumqttd
+from tests.fleet_server.broker.mqtt_peer import DEADLINE_S, Peer
 from wire.limits import MAX_PAYLOAD_BYTES
 from wire.messages import Status, decode, encode
 from wire.states import Presence
@@ -78,6 +78,27 @@ def test_a_wildcard_subscriber_gets_every_device(broker, name):
         server.subscribe("tinyfleet/v1/d/+/status")
         publisher.publish(f"tinyfleet/v1/d/{name}-b/status", b"b", retain=True)
         server.wait(lambda: {b"a", b"b"} <= {m.payload for m in server.messages}, "both devices")
+
+
+def test_a_wildcard_subscriber_gets_more_than_100_retained_messages(broker, name, request):
+    if broker.kind == "rumqttd":
+        reason = "rumqttd 0.20 cuts a QoS 1 subscription's retained messages off at 100 (a constant of its)"
+        request.applymarker(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
+    with Peer(broker.url) as publisher, Peer(broker.url) as server:
+        for i in range(150):
+            publisher.publish(f"{name}/{i}", b"%d" % i, retain=True)
+        server.subscribe(f"{name}/+")
+        publisher.publish(f"{name}/marker", b"marker")
+        server.wait(lambda: b"marker" in [m.payload for m in server.messages], "marker")
+        assert len(server.messages) == 151
+
+
+def test_a_qos_0_subscriber_gets_every_retained_message(broker, name):
+    with Peer(broker.url) as publisher, Peer(broker.url) as server:
+        for i in range(150):
+            publisher.publish(f"{name}/{i}", b"%d" % i, retain=True)
+        server.client.subscribe(f"{name}/+", qos=0)
+        assert len(set(server.payloads(150))) == 150
 
 
 def test_a_killed_process_leaves_its_will(broker, topic, name):
@@ -199,7 +220,7 @@ def test_what_was_not_acked_comes_again(broker, topic, name):
         assert {b"2", b"3"} <= set(resumed.payloads(2))
 
 
-@pytest.mark.parametrize("size", [2 * MAX_PAYLOAD_BYTES, 8 * MAX_PAYLOAD_BYTES])
+@pytest.mark.parametrize("size", [MAX_PAYLOAD_BYTES + 1024, 8 * MAX_PAYLOAD_BYTES])
 def test_an_oversize_message_is_refused_and_everybody_else_goes_on(broker, topic, size):
     with Peer(broker.url) as watcher, Peer(broker.url) as other:
         watcher.subscribe(topic)
