@@ -1,0 +1,127 @@
+"""A fleet of simulated microcontrollers: one process, one loop, a connection and a store each.
+
+Every device runs the Linux agent's own update machine, and answers with the real TFLM interpreter in
+an arena of the size that the manifest states for its core. What is not simulated is not reported:
+latency is the host's, and labelled so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from device_agent.broker_url import BrokerUrl
+from device_agent.config import hardware_of
+from device_agent.device import Device, Parts
+from device_agent.disk import Disk
+from device_agent.outbox import Outbox
+from device_agent.process import utc_now
+from device_agent.sensor import Recording, ReplaySensor
+from device_agent.store import Store
+from device_agent.updates import Setting
+from wire.errors import InputError
+from wire.messages import Hardware
+from wire.states import NumericsFamily
+
+if TYPE_CHECKING:
+    from tuf.api.metadata import Root
+
+DEFAULT_BOARDS: Final = ("nucleo-l4r5zi", "nano33ble", "rpi-pico", "nucleo-u575zi")
+#: More than 100 at once overflow the broker's listen queue, and cost a SYN retry each.
+CONNECTIONS_PER_S: Final = 100
+#: A microcontroller's flash has no room for more.
+_OUTBOX_ENTRIES: Final = 500
+_OUTBOX_BYTES: Final = 512 * 1024
+#: Socket, socket pair, outbox and its journal.
+_FILES_PER_DEVICE: Final = 8
+
+log = logging.getLogger("tinyfleet.device")
+
+
+class FleetPlan(NamedTuple):
+    """What a fleet is made of."""
+
+    devices: int
+    broker: BrokerUrl
+    recording: Recording
+    image_root: Root
+    director_root: Root
+    state_dir: Path
+    boards: tuple[str, ...] = DEFAULT_BOARDS
+    rate_hz: float = 1.0
+    prefix: str = "mcu"
+    seed: int = 0
+
+
+def build_fleet(plan: FleetPlan) -> list[Device]:
+    """Boot the devices, boards round-robin, each at its own place in the recording."""
+    hardware = [mcu_hardware(board) for board in plan.boards]
+    _allow_files(plan.devices * _FILES_PER_DEVICE)
+    return [_build(plan, index, hardware[index % len(hardware)]) for index in range(plan.devices)]
+
+
+async def run_fleet(devices: list[Device], rng: Random) -> None:
+    """Run all until cancelled; a device that breaks is logged, and the others go on."""
+    spread_s = len(devices) / CONNECTIONS_PER_S
+
+    async def run(device: Device) -> None:
+        await asyncio.sleep(rng.uniform(0, spread_s))
+        try:
+            await device.run()
+        except Exception as error:  # noqa: BLE001 - a bug in one device is no reason to stop the fleet
+            log.error("%s: broke: %r", device.name, error)
+
+    await asyncio.gather(*(run(device) for device in devices))
+
+
+def mcu_hardware(board: str) -> Hardware:
+    """Hardware of a board that can be simulated; InputError for a Linux one."""
+    hardware = hardware_of(board)
+    if hardware.numerics is not NumericsFamily.TFLM:
+        raise InputError(
+            "not_an_mcu", f"{board} is {hardware.target}, not a microcontroller", "run: tinyfleet agent run"
+        )
+    return hardware
+
+
+def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Device:
+    name = f"{plan.prefix}-{index:04d}"
+    state_dir = plan.state_dir / name
+    rng = Random(f"{plan.seed}/{name}")  # noqa: S311 - jitter, not a secret
+    start = index * len(plan.recording.indices) // plan.devices
+    setting = Setting(
+        device=name,
+        hardware=hardware,
+        image_root=plan.image_root,
+        director_root=plan.director_root,
+        now=utc_now,
+    )
+    return Device(
+        Parts(
+            setting=setting,
+            # The host's own crash is not what is simulated, so its disk need not sync.
+            store=Store(state_dir, Disk(durable=False)),
+            outbox=Outbox(state_dir / "outbox.sqlite", _OUTBOX_ENTRIES, _OUTBOX_BYTES, durable=False),
+            sensor=ReplaySensor(plan.recording, plan.rate_hz, start),
+            broker=plan.broker,
+            latency_clock="host",
+            rng=rng,
+        )
+    )
+
+
+def _allow_files(needed: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = needed + 256
+    if hard not in (resource.RLIM_INFINITY, -1) and wanted > hard:
+        raise InputError(
+            "too_many_devices",
+            f"{wanted} open files needed, {hard} allowed",
+            "raise ulimit -n, or start fewer",
+        )
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

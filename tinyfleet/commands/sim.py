@@ -1,0 +1,65 @@
+"""``tinyfleet sim``: simulated microcontrollers."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from random import Random
+from typing import Annotated
+
+import typer
+
+from wire.errors import InputError
+
+app = typer.Typer(invoke_without_command=True)
+
+
+@app.callback()
+def sim(
+    ctx: typer.Context,
+    devices: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 20,
+    broker: Annotated[str, typer.Option(help="The broker's URL.")] = "mqtt://127.0.0.1:1883",
+    data: Annotated[Path | None, typer.Option(help="Held-out windows to replay: eval.npz.")] = None,
+    trust: Annotated[
+        Path | None, typer.Option(help="Folder with image-root.json and director-root.json.")
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="Folder for the devices' flash.")] = None,
+    boards: Annotated[str, typer.Option(help="Boards, comma-separated; devices take turns.")] = "",
+    groups: Annotated[str, typer.Option(help="Groups of the data, comma-separated; all without it.")] = "",
+    seed: Annotated[int, typer.Option(help="Seed of the jitter.")] = 0,
+    rate_hz: Annotated[float, typer.Option(min=0.001, max=1000, help="Windows a second.")] = 1.0,
+    prefix: Annotated[str, typer.Option(help="Devices are called PREFIX-0000, ...")] = "mcu",
+) -> None:
+    """Run a fleet of simulated microcontrollers until SIGTERM or SIGINT."""
+    if ctx.invoked_subcommand is not None:
+        return
+    if data is None or trust is None or state is None:
+        raise InputError(
+            "missing_option", "--data, --trust and --state are needed", "see: tinyfleet sim --help"
+        )
+    from device_agent.broker_url import parse_broker_url
+    from device_agent.config import read_root
+    from device_agent.process import log_to_stderr, until_signalled
+    from device_agent.sensor import load_recording
+    from firmware_sim.fleet import DEFAULT_BOARDS, FleetPlan, build_fleet, run_fleet
+
+    plan = FleetPlan(
+        devices=devices,
+        broker=parse_broker_url(broker),
+        recording=load_recording(data, _items(groups)),
+        image_root=read_root(trust / "image-root.json"),
+        director_root=read_root(trust / "director-root.json"),
+        state_dir=state,
+        boards=_items(boards) or DEFAULT_BOARDS,
+        rate_hz=rate_hz,
+        prefix=prefix,
+        seed=seed,
+    )
+    log_to_stderr()
+    fleet = build_fleet(plan)
+    rng = Random(seed)  # noqa: S311 - jitter, not a secret
+    asyncio.run(until_signalled(lambda: run_fleet(fleet, rng)))
+
+
+def _items(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())
