@@ -23,7 +23,7 @@ MANIFEST_FILE: Final = "manifest.json"
 SIGNATURE_FILE: Final = "signature.json"
 CARD_FILE: Final = "model_card.md"
 
-Path = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]+(/[a-z0-9_]+)?\.[a-z0-9]{1,8}$", max_length=80)]
+Path = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]+(/[a-z0-9_]+)?\.[a-z0-9]{1,8}\Z", max_length=80)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Channels = Annotated[tuple[float, ...], msgspec.Meta(max_length=MAX_CHANNELS)]
 
@@ -54,6 +54,11 @@ class Preprocessing(Message, frozen=True, kw_only=True):
     kind: Literal["none", "standardise-v1"] = "none"
     mean: Channels = ()
     std: Annotated[tuple[Positive, ...], msgspec.Meta(max_length=MAX_CHANNELS)] = ()
+
+    def __post_init__(self) -> None:
+        """Decoding turns the ValueError into a WireError."""
+        if len(self.mean) != len(self.std):
+            raise ValueError("mean and std are not of the same channels")
 
 
 class Golden(Message, frozen=True, kw_only=True):

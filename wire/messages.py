@@ -11,11 +11,12 @@ from wire.limits import MAX_CLASSES, MAX_PAYLOAD_BYTES
 from wire.sketch import CONFIDENCE_BINS, ChannelSketch, Count, Histogram
 from wire.states import NumericsFamily, Presence, Reason, UpdateState
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
-BootId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{8}$")]
+# \Z and not $, which would let a newline through at the end.
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+BootId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{8}\Z")]
 """``{boot counter}-{random}``: sorts by age of the boot, and tells a cloned device from its twin."""
-AttemptId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+AttemptId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
 SlotName = Literal["a", "b"]
 Version = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e10)]

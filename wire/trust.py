@@ -17,7 +17,7 @@ import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from securesystemslib.signer import CryptoSigner, Key, Signer
+from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Role, Root, TargetFile, Targets
 from tuf.api.serialization import DeserializationError, SerializationError
@@ -105,6 +105,7 @@ def make_root(root_key: Signer, targets_key: Key, expires: datetime) -> bytes:
 def load_root(data: bytes) -> Root:
     """The root that a device or server was provisioned with; it must be signed by its own root keys."""
     metadata = _parse(data, Root, MAX_ROOT_BYTES)
+    _check_keys(metadata.signed)
     _verify(metadata.signed, "root", metadata)
     return metadata.signed
 
@@ -167,20 +168,36 @@ def verify_assignment(root: Root, payload: bytes, device: str, now: datetime) ->
         raise TrustError(Reason.UNTRUSTED, "the assignment is for another device", "check the device id")
     try:
         custom = msgspec.convert(target.custom, _Custom)
-        return Assignment(
-            device=custom.device,
-            sequence=targets.version,
-            attempt=custom.attempt,
-            bundle=msgspec.convert(
-                {"model": custom.model, "version": custom.version, "digest": target.hashes["sha256"]},
-                ModelRef,
-            ),
-            policy=custom.policy,
+        bundle = {"model": custom.model, "version": custom.version, "digest": target.hashes["sha256"]}
+        # Signed is not yet well-formed: TUF sets no upper limit to a version, and takes true for 1.
+        assignment = msgspec.convert(
+            {
+                "device": custom.device,
+                "sequence": targets.version,
+                "attempt": custom.attempt,
+                "bundle": bundle,
+                "policy": msgspec.to_builtins(custom.policy),
+            },
+            Assignment,
         )
     except (msgspec.ValidationError, KeyError) as error:
         raise WireError(
             "malformed", f"not an assignment: {str(error)[:200]}", "see docs/protocol.md"
         ) from error
+    if assignment.device != device:
+        raise TrustError(Reason.UNTRUSTED, "the assignment is for another device", "check the device id")
+    return assignment
+
+
+def _check_keys(root: Root) -> None:
+    # Of the other kinds that TUF allows, OpenPGP's verifier raises whatever hostile fields lead it to.
+    for key in root.keys.values():
+        if not isinstance(key, SSlibKey) or key.keytype != "ed25519":
+            raise TrustError(
+                Reason.UNTRUSTED,
+                f"the root names a key that is not Ed25519: {key.keyid[:64]!r}",
+                "make a new root",
+            )
 
 
 def _image_path(manifest: Manifest) -> str:
