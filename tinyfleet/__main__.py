@@ -1,0 +1,5 @@
+"""``python -m tinyfleet``."""
+
+from tinyfleet.cli import main
+
+main()
