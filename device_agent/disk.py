@@ -39,7 +39,7 @@ class Disk:
         """Make ``data`` the content of ``path``: afterwards it is there, or the old content is."""
         temporary = path.with_name(path.name + ".new")
         with _typed(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self._ensure(path.parent)
             self._write(temporary, data, append=False)
             self._sync(temporary)
             self._rename(temporary, path)
@@ -98,6 +98,13 @@ class Disk:
         """Space that this user may still fill."""
         with _typed(directory):
             return shutil.disk_usage(directory).free
+
+    def _ensure(self, directory: Path) -> None:
+        """Make a directory that is itself there after a power cut."""
+        if not directory.is_dir():
+            self._ensure(directory.parent)
+            directory.mkdir(exist_ok=True)
+            self._sync(directory.parent)
 
     def _write(self, path: Path, data: bytes, append: bool) -> None:
         with path.open("ab" if append else "wb") as file:

@@ -21,7 +21,7 @@ from device_agent.broker_url import BrokerUrl
 from wire.errors import LinkError
 from wire.limits import MAX_PAYLOAD_BYTES
 
-SESSION_EXPIRY_S: Final = 7 * 24 * 3600
+SESSION_EXPIRY_S: Final = 3600
 KEEPALIVE_S: Final = 30
 CONNACK_TIMEOUT_S: Final = 10.0
 #: A payload at the limit, with its topic and properties.
@@ -45,6 +45,7 @@ class Link:
         self._handlers: dict[str, Handler] = {}
         self._acks: dict[int, asyncio.Future[None]] = {}
         self._closing = False
+        self._was_up = False
         self._down = asyncio.Event()
         self._thread = threading.get_ident()
         self._misc: asyncio.TimerHandle | None = None
@@ -111,8 +112,15 @@ class Link:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = SESSION_EXPIRY_S
         properties.MaximumPacketSize = MAX_PACKET_BYTES
+        # The session lives as long as this process, which alone knows what is on its way. What must
+        # outlive it is retained by the broker, or in the outbox: an old session would only send the
+        # chunks of a killed process's download a second time.
         self._client.connect(
-            self._broker.host, self._broker.port, KEEPALIVE_S, clean_start=False, properties=properties
+            self._broker.host,
+            self._broker.port,
+            KEEPALIVE_S,
+            clean_start=not self._was_up,
+            properties=properties,
         )
 
     def _new_client(self, client_id: str) -> mqtt.Client:
@@ -174,6 +182,7 @@ class Link:
         if reason.is_failure:
             self.on_down(f"the broker refuses: {reason}")
             return
+        self._was_up = True
         self.up.set()
         for topic in self._handlers:
             self._client.subscribe(topic, qos=1)

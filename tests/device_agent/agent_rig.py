@@ -1,0 +1,343 @@
+"""A real broker, real bundles and a small director to try devices with."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import platform
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import paho.mqtt.client as mqtt
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from paho.mqtt.enums import CallbackAPIVersion
+
+from runtimes import open_model
+from wire import topics, trust
+from wire.manifest import (
+    MODEL_FILE,
+    FileEntry,
+    Golden,
+    Manifest,
+    Preprocessing,
+    TargetNeeds,
+    TensorSpec,
+    digest_of,
+    encode_manifest,
+)
+from wire.messages import ModelRef, Reported, ServerState, Status, Telemetry, decode, encode
+from wire.states import NumericsFamily, Presence
+from wire.trust import Artifact, Assignment, Policy
+
+KWS = Path(__file__).parents[3] / "shared" / "models" / "kws" / "kws_ref_model.tflite"
+EXPIRES = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
+ARENA_BYTES = 32 * 1024
+DEADLINE_S = 30.0
+QUICK = Policy(trial_inferences=3, report_every_ms=100)
+TARGETS = {
+    "cortex-m0plus": NumericsFamily.TFLM,
+    "cortex-m4": NumericsFamily.TFLM,
+    "cortex-m33": NumericsFamily.TFLM,
+    "linux-x86_64": NumericsFamily.XNNPACK,
+    "linux-aarch64": NumericsFamily.XNNPACK,
+}
+
+
+def eventually(condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:
+    """For conditions that nothing announces: look often, give up at the deadline."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, f"never happened: {what}"
+        time.sleep(0.01)
+
+
+class Keys:
+    """Both roots and their keys, as files in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.release, self.director = (trust.load_key(trust.new_key()) for _ in range(2))
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, key in (("image", self.release), ("director", self.director)):
+            root_key = trust.load_key(trust.new_key())
+            (folder / f"{name}-root.json").write_bytes(trust.make_root(root_key, key.public_key, EXPIRES))
+
+
+class Bundle:
+    """A signed bundle in memory."""
+
+    def __init__(self, manifest: Manifest, payload: bytes, signature: bytes) -> None:
+        self.manifest = manifest
+        self.payload = payload
+        text = encode_manifest(manifest)
+        self.digest = digest_of(text)
+        self.ref = manifest.ref(self.digest)
+        self.artifact = Artifact(manifest=text.decode(), signature=signature.decode())
+
+
+@cache
+def kws_model() -> bytes:
+    if not KWS.exists():
+        pytest.skip("needs the MLPerf Tiny KWS model beside the checkout")
+    return KWS.read_bytes()
+
+
+@cache
+def golden_files() -> dict[str, bytes]:
+    inputs = np.random.default_rng(7).integers(-128, 128, (4, 49, 10, 1), dtype=np.int8)
+    files = {"golden/inputs.npy": npy(inputs)}
+    for numerics in NumericsFamily:
+        interpreter = open_model(numerics, kws_model())
+        files[f"golden/{numerics}.npy"] = npy(np.stack([interpreter.run(window) for window in inputs]))
+    return files
+
+
+@cache
+def damaged_model() -> bytes:
+    """The same graph with every weight of its largest constant changed."""
+    interpreter = Interpreter(model_content=kws_model())
+    interpreter.allocate_tensors()
+    constants = []
+    for tensor in interpreter.get_tensor_details():
+        with contextlib.suppress(ValueError):  # what the delegate keeps for itself
+            data = interpreter.get_tensor(tensor["index"]).tobytes()
+            if kws_model().count(data) == 1:
+                constants.append(data)
+    largest = max(constants, key=len)
+    return kws_model().replace(largest, bytes(byte ^ 0x55 for byte in largest))
+
+
+def npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()
+
+
+def make_bundle(keys: Keys, version: int, damaged: bool = False, targets: tuple[str, ...] = ()) -> Bundle:
+    """The KWS model as a bundle; ``damaged``: weights changed after the golden vectors were made."""
+    files = {MODEL_FILE: damaged_model() if damaged else kws_model(), **golden_files()}
+    manifest = Manifest(
+        model="kws",
+        version=version,
+        labels=[f"word{i}" for i in range(12)],
+        input=TensorSpec(name="in", shape=[1, 49, 10, 1], dtype="int8", scale=0.5, zero_point=0),
+        output=TensorSpec(name="out", shape=[1, 12], dtype="int8", scale=1 / 256, zero_point=-128),
+        preprocessing=Preprocessing(),
+        ops=["CONV_2D"],
+        files=[
+            FileEntry(path=path, bytes=len(data), sha256=digest_of(data), device=True)
+            for path, data in files.items()
+        ],
+        golden=Golden(
+            inputs="golden/inputs.npy",
+            outputs={numerics: f"golden/{numerics}.npy" for numerics in NumericsFamily},
+        ),
+        targets={
+            name: TargetNeeds(numerics=TARGETS[name], ram_bytes=ARENA_BYTES, flash_bytes=100_000)
+            for name in targets or TARGETS
+        },
+    )
+    signature = trust.sign_manifest(encode_manifest(manifest), keys.release, EXPIRES)
+    return Bundle(manifest, b"".join(files.values()), signature)
+
+
+def write_recording(file: Path, windows: int = 40) -> Path:
+    rng = np.random.default_rng(3)
+    x = rng.integers(-128, 128, (windows, 49, 10, 1)).astype(np.float32) / 2
+    np.savez(file, x=x, y=rng.integers(0, 12, windows), group=np.arange(windows) % 4)
+    return file
+
+
+class Broker:
+    """mosquitto as a child on a free loopback port, its log in a file."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"mqtt://127.0.0.1:{self.port}"
+        self.log = folder / "mosquitto.log"
+        self._config = folder / "mosquitto.conf"
+        self._config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nlog_type all\nuser root\n"
+            f"log_dest file {self.log}\nmax_inflight_messages 0\nmax_queued_messages 0\n"
+            f"persistence true\npersistence_location {folder}/\n"
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            ["mosquitto", "-c", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        eventually(self._listens, "the broker listens")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+    def sent(self, device: str, kind: str) -> list[str]:
+        """Topics that the broker sent to a device, by its log."""
+        start = f"Sending PUBLISH to {device} "
+        lines = [line for line in self.log.read_text().splitlines() if start in line]
+        return [topic for line in lines if kind in (topic := line.split("'")[1])]
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+class Director:
+    """Publishes bundles, signs assignments, and remembers everything that devices say."""
+
+    def __init__(self, broker: Broker, keys: Keys) -> None:
+        self.keys = keys
+        self.reported: list[Reported] = []
+        self.statuses: list[Status] = []
+        self.telemetry: list[Telemetry] = []
+        self._said = threading.Condition()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, "director", protocol=mqtt.MQTTv5)
+        self._client.on_message = self._on_message
+        self._client.on_connect = lambda client, *_: [client.subscribe(t, qos=1) for t in topics.REPORTS]
+        self._client.connect("127.0.0.1", broker.port)
+        self._client.loop_start()
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def server(self, presence: Presence) -> None:
+        self.put(topics.SERVER_STATE, encode(ServerState(state=presence, session=1)))
+
+    def put(self, topic: str, payload: bytes) -> None:
+        self._client.publish(topic, payload, qos=1, retain=True).wait_for_publish(DEADLINE_S)
+
+    def publish(self, bundle: Bundle, chunks: int | None = None) -> None:
+        """The manifest and the first ``chunks`` chunks (all when None)."""
+        self.put(topics.manifest(bundle.digest), encode(bundle.artifact))
+        for index in range(bundle.manifest.chunks if chunks is None else chunks):
+            start, end = bundle.manifest.chunk_span(index)
+            self.put(topics.chunk(bundle.digest, index), bundle.payload[start:end])
+
+    def assign(
+        self,
+        device: str,
+        bundle: Bundle | ModelRef,
+        sequence: int,
+        policy: Policy = QUICK,
+        key: object = None,
+    ) -> None:
+        ref = bundle.ref if isinstance(bundle, Bundle) else bundle
+        assignment = Assignment(
+            device=device, sequence=sequence, attempt=f"try-{sequence}", bundle=ref, policy=policy
+        )
+        signer = key or self.keys.director
+        payload = trust.sign_assignment(assignment, 1000, signer, EXPIRES)  # type: ignore[arg-type]
+        self.put(topics.device(device, "desired"), payload)
+
+    def wait(self, what: str, condition: Callable[[], object], deadline_s: float = DEADLINE_S) -> None:
+        with self._said:
+            if not self._said.wait_for(condition, deadline_s):
+                last = self.reported[-1] if self.reported else None
+                raise AssertionError(f"never happened: {what}; last report: {last}")
+
+    def wait_state(self, attempt: str, *states: str, device: str | None = None) -> Reported:
+        found: list[Reported] = []
+
+        def seen() -> bool:
+            found[:] = [
+                r
+                for r in self.reported
+                if r.attempt == attempt and r.state in states and device in (None, r.device)
+            ]
+            return bool(found)
+
+        self.wait(f"{attempt} {states}", seen)
+        return found[0]
+
+    def wait_telemetry(self, model: ModelRef, count: int = 1, device: str | None = None) -> list[Telemetry]:
+        start = len(self.telemetry)
+
+        def fresh() -> list[Telemetry]:
+            return [t for t in self.telemetry[start:] if t.model == model and device in (None, t.device)]
+
+        self.wait(f"telemetry of v{model.version}", lambda: len(fresh()) >= count)
+        return fresh()
+
+    def _on_message(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
+        kind = topics.parse_device(message.topic).kind
+        lists: dict[str, tuple[type, list]] = {
+            "status": (Status, self.statuses),
+            "reported": (Reported, self.reported),
+            "telemetry": (Telemetry, self.telemetry),
+        }
+        with self._said:
+            lists[kind][1].append(decode(lists[kind][0], message.payload))
+            self._said.notify_all()
+
+
+class Agent:
+    """A real agent process with its own config and state."""
+
+    def __init__(
+        self, folder: Path, keys: Keys, broker: Broker, device: str = "pi-1", rate_hz: int = 50
+    ) -> None:
+
+        self.device = device
+        self.state_dir = folder / device
+        self.log = folder / f"{device}.log"
+        self.config = folder / f"{device}.toml"
+        board = "rpi-4" if platform.machine() == "aarch64" else "linux-pc"
+        recording = write_recording(folder / "eval.npz")
+        self.config.write_text(
+            f'device = "{device}"\nbroker = "{broker.url}"\nboard = "{board}"\n'
+            f'state_dir = "{device}"\n[trust]\nimage_root = "{keys.folder}/image-root.json"\n'
+            f'director_root = "{keys.folder}/director-root.json"\n'
+            f'[sensor]\nkind = "replay"\nfile = "{recording}"\nrate_hz = 50\n'
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [
+            str(Path(sys.executable).with_name("tinyfleet")),
+            "agent",
+            "run",
+            "--config",
+            str(self.config),
+        ]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, stderr=log, stdout=log)
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut of the process."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+        self._process = None
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        if self._process is None:
+            return 0
+        self._process.terminate()
+        code = self._process.wait(15)
+        self._process = None
+        return code
+
+    def persisted(self) -> dict:
+        return msgspec.json.decode((self.state_dir / "state.json").read_bytes())
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
