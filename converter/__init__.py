@@ -1,1 +1,1 @@
-"""Run folder or foreign model -> int8 TFLite -> verified and measured -> signed bundle."""
+"""From a run folder or a foreign model to a signed bundle that was measured by execution."""

@@ -50,5 +50,5 @@ def fit(
 
 def predict(model: Any, x: NDArray[np.float32]) -> NDArray[np.int64]:
     """Most probable class of each input."""
-    scores: NDArray[np.float32] = np.asarray(model.predict(x, verbose=0, batch_size=256), np.float32)
-    return scores.argmax(axis=1).astype(np.int64)
+    answers: NDArray[np.int64] = model.predict(x, verbose=0, batch_size=256).argmax(axis=1)
+    return answers

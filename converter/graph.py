@@ -1,0 +1,202 @@
+"""What a ``.tflite`` file says of itself, read with the schema that LiteRT's wheel ships.
+
+The generated readers do not check offsets, and the interpreters trust them; so everything that will
+be followed is followed here first, with bounds.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ai_edge_litert import schema_py_generated as schema
+
+from wire.errors import InputError
+from wire.limits import MAX_BUNDLE_BYTES
+
+_MAX_COUNT: Final = 65_536
+_MAX_RANK: Final = 8
+_MAX_OPERANDS: Final = 1024
+_BITS: Final = {
+    "FLOAT64": 64, "INT64": 64, "UINT64": 64, "FLOAT32": 32, "INT32": 32, "UINT32": 32, "FLOAT16": 16,
+    "INT16": 16, "UINT16": 16, "INT8": 8, "UINT8": 8, "BOOL": 8, "INT4": 4,
+}  # fmt: skip
+
+
+def _names(enum: type) -> dict[int, str]:
+    return {value: name for name, value in vars(enum).items() if not name.startswith("_")}
+
+
+_TYPES: Final = _names(schema.TensorType)
+_OPERATORS: Final = _names(schema.BuiltinOperator)
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of a graph."""
+
+    index: int
+    shape: tuple[int, ...]
+    dtype: str
+    constant: bool
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Size of its values; 0 for types without a fixed size."""
+        return (math.prod(self.shape) * _BITS.get(self.dtype, 0) + 7) // 8
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One node; operands are indices of tensors, -1 for one left out."""
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One subgraph."""
+
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    input_name: str
+    output_name: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """The file: its graphs, the first being the one that is called."""
+
+    graphs: tuple[Graph, ...]
+    external_buffers: int
+    """Buffers stored behind the flatbuffer, where TFLM does not look."""
+
+    @property
+    def ops(self) -> list[str]:
+        """Operators by name, each once, in order of first use."""
+        return list(dict.fromkeys(op.name for graph in self.graphs for op in graph.operators))
+
+    @property
+    def activation_bytes(self) -> int:
+        """Bytes of all tensors that are not constants, none sharing memory with another."""
+        return sum(t.nbytes for graph in self.graphs for t in graph.tensors if not t.constant)
+
+
+def parse(data: bytes) -> Model:
+    """Read and check the file's structure; InputError when any part of it does not hold together."""
+    if len(data) > MAX_BUNDLE_BYTES:
+        raise InputError("oversize", f"model of {len(data)} bytes is over {MAX_BUNDLE_BYTES}", "shrink it")
+    if len(data) < 32 or data[4:8] != b"TFL3":
+        raise InputError("not_tflite", "not a .tflite file", "give a .keras, a .tflite or a run folder")
+    try:
+        return _model(data)
+    except (struct.error, ValueError, IndexError, TypeError, AttributeError, OverflowError) as error:
+        raise InputError(
+            "damaged_model", f"the .tflite file is damaged: {str(error)[:120]}", "copy or convert it again"
+        ) from error
+
+
+def _model(data: bytes) -> Model:
+    root = schema.Model.GetRootAs(data)
+    buffers = [root.Buffers(index) for index in range(_count(root.BuffersLength()))]
+    # Touching the bytes proves that they lie inside the file.
+    sizes = [len(b.DataAsNumpy()) if b.DataLength() else 0 for b in buffers]
+    external = sum(1 for b in buffers if b.Offset() > 1 or b.Size() > 1)
+    codes = [_operator_name(root.OperatorCodes(index)) for index in range(_count(root.OperatorCodesLength()))]
+    graphs = tuple(
+        _graph(root.Subgraphs(index), codes, sizes, bool(external))
+        for index in range(_count(root.SubgraphsLength(), 64))
+    )
+    if not graphs:
+        raise ValueError("no graph")
+    return Model(graphs, external)
+
+
+def _operator_name(code: Any) -> str:
+    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    name = _OPERATORS.get(number, f"OPERATOR_{number}")
+    custom = code.CustomCode() if name == "CUSTOM" else None
+    return f"CUSTOM {custom.decode('utf-8', 'replace')}"[:64] if custom else name
+
+
+def _graph(raw: Any, codes: list[str], sizes: list[int], external: bool) -> Graph:
+    tensors = tuple(
+        _tensor(raw.Tensors(index), index, sizes, external) for index in range(_count(raw.TensorsLength()))
+    )
+    known = range(len(tensors))
+    operators = []
+    for index in range(_count(raw.OperatorsLength())):
+        op = raw.Operators(index)
+        operators.append(
+            Operator(
+                codes[_natural(op.OpcodeIndex())],
+                _indices(op.InputsLength(), op.Inputs, known, optional=True),
+                _indices(op.OutputsLength(), op.Outputs, known),
+            )
+        )
+    inputs = _indices(raw.InputsLength(), raw.Inputs, known)
+    outputs = _indices(raw.OutputsLength(), raw.Outputs, known)
+    names = [_name(raw.Tensors(ends[0])) if ends else "" for ends in (inputs, outputs)]
+    return Graph(tensors, tuple(operators), inputs, outputs, *names)
+
+
+def _tensor(raw: Any, index: int, sizes: list[int], external: bool) -> Tensor:
+    rank = _count(raw.ShapeLength(), _MAX_RANK)
+    buffer = sizes[_natural(raw.Buffer())]
+    quantisation = raw.Quantization()
+    scales = _values(quantisation, "Scale")
+    tensor = Tensor(
+        index=index,
+        shape=tuple(int(raw.Shape(axis)) for axis in range(rank)),
+        dtype=_TYPES.get(raw.Type(), f"TYPE_{raw.Type()}"),
+        constant=buffer > 0,
+        scales=tuple(float(scale) for scale in scales),
+        zero_points=tuple(int(zero) for zero in _values(quantisation, "ZeroPoint")),
+    )
+    if any(length < 0 or length > MAX_BUNDLE_BYTES for length in tensor.shape):
+        raise ValueError(f"tensor {index} has shape {tensor.shape}")
+    exact = tensor.dtype in _BITS and raw.Sparsity() is None and not external
+    if tensor.constant and exact and tensor.nbytes != buffer:
+        raise ValueError(
+            f"tensor {index} has {buffer} bytes, its shape {tensor.shape} asks for {tensor.nbytes}"
+        )
+    return tensor
+
+
+def _values(quantisation: Any, field: str) -> list[Any]:
+    if quantisation is None:
+        return []
+    length = _count(getattr(quantisation, f"{field}Length")())
+    return [getattr(quantisation, field)(index) for index in range(length)]
+
+
+def _name(raw: Any) -> str:
+    return (raw.Name() or b"").decode("utf-8", "replace")[:200]
+
+
+def _count(length: int, limit: int = _MAX_COUNT) -> int:
+    if not 0 <= length <= limit:
+        raise ValueError(f"a list of {length} entries")
+    return length
+
+
+def _natural(index: int) -> int:
+    if index < 0:
+        raise IndexError(f"index {index}")
+    return index
+
+
+def _indices(length: int, item: Any, known: range, *, optional: bool = False) -> tuple[int, ...]:
+    found = tuple(int(item(index)) for index in range(_count(length, _MAX_OPERANDS)))
+    for index in found:
+        if index not in known and not (optional and index == -1):
+            raise IndexError(f"there is no tensor {index}")
+    return found

@@ -1,0 +1,102 @@
+"""Child process: one ``.keras`` model to a full-integer int8 ``.tflite``, and its float answers.
+
+Folder: ``model.keras``, ``calibration.npy`` and perhaps ``evaluation.npy`` (both preprocessed) in;
+``model.tflite`` and perhaps ``answers.npy`` out. TensorFlow lives and dies here.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from converter.child import serve
+from wire.errors import InputError, RefusedError
+
+_HINT = "give a Keras 3 model with one float32 input of fixed shape and one output"
+
+
+def work(folder: Path, _args: list[str]) -> list[int]:
+    """The input shape without the batch."""
+    import keras
+
+    # Layer names reach the file: the same model must give the same bytes.
+    keras.utils.set_random_seed(0)
+    model = _load(keras, folder / "model.keras")
+    shape = _input_shape(model)
+    calibration = _fitting(np.load(folder / "calibration.npy"), shape, "calibration")
+    (folder / "model.tflite").write_bytes(_quantise(model, shape, calibration))
+    evaluation = folder / "evaluation.npy"
+    if evaluation.exists():
+        inputs = _fitting(np.load(evaluation), shape, "evaluation")
+        np.save(folder / "answers.npy", np.asarray(model.predict(inputs, verbose=0, batch_size=256)))
+    return list(shape)
+
+
+def _load(keras: Any, file: Path) -> Any:
+    if not zipfile.is_zipfile(file):
+        raise InputError("not_keras", "not a .keras file", "save it with model.save('name.keras')")
+    try:
+        return keras.models.load_model(file, compile=False, safe_mode=True)
+    except Exception as error:
+        words = (str(error).strip().splitlines() or [repr(error)])[0]
+        raise InputError("not_keras", f"Keras cannot load the model: {words[:160]}", _HINT) from error
+
+
+def _input_shape(model: Any) -> tuple[int, ...]:
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise RefusedError(
+            "many_tensors",
+            f"the model has {len(model.inputs)} inputs and {len(model.outputs)} outputs",
+            _HINT,
+        )
+    shape = tuple(model.inputs[0].shape[1:])
+    if not shape or None in shape or model.inputs[0].dtype != "float32":
+        raise RefusedError("bad_shape", f"the input is {model.inputs[0].dtype} of shape {shape}", _HINT)
+    return shape
+
+
+def _fitting(x: Any, shape: tuple[int, ...], what: str) -> Any:
+    if x.shape[1:] != shape:
+        raise InputError(
+            "wrong_shape",
+            f"{what} samples have shape {x.shape[1:]}, the model takes {shape}",
+            "give samples of the model's input",
+        )
+    return x
+
+
+def _quantise(model: Any, shape: tuple[int, ...], calibration: Any) -> bytes:
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    call = tf.function(lambda x: model(x, training=False))
+    # A batch of exactly one, so that no shape is computed on the device; weights as constants.
+    frozen = convert_variables_to_constants_v2(
+        call.get_concrete_function(tf.TensorSpec((1, *shape), tf.float32, name="input"))
+    )
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: _one_by_one(calibration)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    try:
+        converted: bytes = converter.convert()
+    except Exception as error:
+        words = " ".join(str(error).split())
+        raise RefusedError(
+            "not_convertible", f"TensorFlow Lite cannot make it int8: {words[:160]}", "use int8 operators"
+        ) from error
+    return converted
+
+
+def _one_by_one(calibration: Any) -> Iterator[list[Any]]:
+    for window in calibration:
+        yield [window[np.newaxis]]
+
+
+if __name__ == "__main__":
+    serve(work)

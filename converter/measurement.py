@@ -1,0 +1,95 @@
+"""One int8 model, checked and then run on everything that is known about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from converter import golden, graph, lint, scoring
+from converter.arena import ArenaReport
+from converter.execution import execute
+from converter.golden import Int8
+from converter.scoring import Answers
+from converter.source import Source
+from wire import preprocess
+from wire.errors import InputError
+from wire.manifest import TensorSpec
+from wire.states import NumericsFamily
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an int8 model is and does."""
+
+    model: bytes
+    graph: graph.Model
+    input: TensorSpec
+    output: TensorSpec
+    golden_inputs: golden.Inputs
+    golden_outputs: dict[NumericsFamily, Int8]
+    answers: dict[NumericsFamily, Answers]
+    """Classes for the evaluation samples; empty without them."""
+    arena: ArenaReport | None
+    """None when TFLM was not asked."""
+
+
+def measure(source: Source, model: bytes, families: Iterable[NumericsFamily]) -> Measured:
+    """Lint and execute ``model``; InputError or RefusedError with the reason it cannot be shipped."""
+    parsed = graph.parse(model)
+    spec_in, spec_out = lint.check(parsed)
+    check_samples(source, spec_in, spec_out)
+    inputs = golden.choose(source, spec_in)
+    count = len(inputs.values)
+    everything = inputs.values
+    if source.evaluation is not None:
+        ready = preprocess.apply(source.preprocessing, source.evaluation.x)
+        everything = np.concatenate([everything, preprocess.quantise(spec_in, ready)])
+    outputs: dict[NumericsFamily, Int8] = {}
+    arena: ArenaReport | None = None
+    for family in sorted(set(families)):
+        done = execute(family, model, everything, measure_arena=family is NumericsFamily.TFLM)
+        golden.check_telling(done.outputs[:count])
+        outputs[family] = done.outputs
+        arena = done.arena or arena
+    scored = outputs if source.evaluation is not None else {}
+    return Measured(
+        model=model,
+        graph=parsed,
+        input=spec_in,
+        output=spec_out,
+        golden_inputs=inputs,
+        golden_outputs={family: values[:count] for family, values in outputs.items()},
+        answers={family: scoring.answers(values[count:]) for family, values in scored.items()},
+        arena=arena,
+    )
+
+
+def classes_of(output: TensorSpec) -> int:
+    """Number of values of the output."""
+    return int(np.prod(output.shape))
+
+
+def check_samples(source: Source, spec_in: TensorSpec, spec_out: TensorSpec) -> None:
+    """InputError unless samples, classes and labels are this model's."""
+    shape = tuple(spec_in.shape[1:])
+    for what, given in (("calibration", source.calibration), ("evaluation", source.evaluation)):
+        if given is not None and given.x.shape[1:] != shape:
+            raise InputError(
+                "wrong_shape",
+                f"{what} samples have shape {given.x.shape[1:]}, the model takes {shape}",
+                "give samples of the model's input",
+            )
+    classes = classes_of(spec_out)
+    truth = None if source.evaluation is None else source.evaluation.y
+    if truth is not None and (len(spec_out.shape) != 2 or truth.max() >= classes):
+        raise InputError(
+            "wrong_classes",
+            f"the samples have a class {truth.max()}, the model answers with shape {spec_out.shape}",
+            "give the classes of this model, from 0",
+        )
+    if source.labels and len(source.labels) != classes:
+        raise InputError(
+            "wrong_labels", f"{len(source.labels)} labels for {classes} classes", "give one label a class"
+        )

@@ -1,0 +1,73 @@
+"""Sample files (``.npz``): raw inputs ``x`` in real units, and for evaluation classes ``y``."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wire.errors import InputError, NotFoundError
+from wire.manifest import digest_of
+
+_MAX_FILE_BYTES: Final = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Samples:
+    """n inputs before preprocessing."""
+
+    x: NDArray[np.float32]
+    """(n, *input shape without the batch)."""
+    y: NDArray[np.int64] | None
+    """(n,), class indices."""
+    labels: tuple[str, ...]
+    sha256: str
+    """Of the file."""
+
+
+def load(file: Path, *, labelled: bool = False) -> Samples:
+    """Read a sample file; InputError or NotFoundError says what is wrong with it. Pickles are refused."""
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_MAX_FILE_BYTES + 1)
+        arrays = _arrays(data)
+    except FileNotFoundError as error:
+        raise NotFoundError("no_file", f"there is no file {file}", "check the path") from error
+    except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise InputError(
+            "bad_samples", f"cannot read samples from {file}: {str(error)[:120]}", "give an .npz with x and y"
+        ) from error
+    return _checked(file, arrays, digest_of(data), labelled)
+
+
+def _arrays(data: bytes) -> dict[str, NDArray[Any]]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    if len(data) > _MAX_FILE_BYTES or unpacked > _MAX_FILE_BYTES:
+        raise ValueError(f"over {_MAX_FILE_BYTES} bytes")
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in ("x", "y", "labels") if name in arrays.files}
+
+
+def _checked(file: Path, arrays: dict[str, NDArray[Any]], sha256: str, labelled: bool) -> Samples:
+    x, y = arrays.get("x"), arrays.get("y")
+    if x is None or x.ndim < 2 or not len(x) or x.dtype.kind not in "fiu":
+        raise InputError("bad_samples", f"{file} has no numbers x of shape (n, ...)", "np.savez(f, x=x, y=y)")
+    if x.dtype == np.int8:
+        raise InputError(
+            "bad_samples", f"x of {file} is int8 already", "give real units: scale * (x - zero_point)"
+        )
+    if not np.isfinite(x).all():
+        raise InputError("bad_samples", f"x of {file} has values that are not finite", "remove them")
+    if labelled and (y is None or y.shape != (len(x),) or y.dtype.kind not in "iu" or y.min() < 0):
+        raise InputError("bad_samples", f"{file} has no class y for every x", "y: whole numbers from 0, (n,)")
+    names = arrays.get("labels", np.array([], str))
+    labels = tuple(str(label) for label in names.ravel()[:4096]) if names.dtype.kind == "U" else ()
+    return Samples(
+        x.astype(np.float32), y.astype(np.int64) if labelled and y is not None else None, labels, sha256
+    )

@@ -1,0 +1,148 @@
+"""What is converted: a run folder, a foreign ``.keras``, or an int8 ``.tflite`` taken as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from converter import samples
+from converter.samples import Samples
+from wire.errors import InputError, NotFoundError
+from wire.limits import MAX_BUNDLE_BYTES
+from wire.manifest import Preprocessing, digest_of
+
+_MAX_RUN_BYTES: Final = 1024 * 1024
+_MAX_KERAS_BYTES: Final = 512 * 1024 * 1024
+
+
+class RunFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What the converter reads of a ``run.json``; other fields are the trainer's own."""
+
+    format: Literal[1]
+    task: str
+    title: str = ""
+    labels: tuple[str, ...]
+    preprocessing: Preprocessing
+    data: dict[str, Any] = {}
+    split: dict[str, Any] = {}
+    seed: int | None = None
+    hyperparameters: dict[str, Any] = {}
+    packages: dict[str, str] = {}
+    metrics: dict[str, Any] = {}
+    intended_use: str = ""
+    limits: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model and all that is known of it."""
+
+    kind: Literal["run", "keras", "tflite"]
+    model: bytes
+    """Bytes of the ``.keras`` or ``.tflite`` file."""
+    name: str
+    """A name for the model, when the user gives none."""
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    calibration: Samples | None = None
+    evaluation: Samples | None = None
+    labels: tuple[str, ...] = ()
+    run: RunFile | None = None
+    lineage: dict[str, Any] = field(default_factory=dict)
+
+
+def load(path: Path, calibration: Path | None = None, evaluation: Path | None = None) -> Source:
+    """Read SRC with its samples; InputError or NotFoundError when it is none of the three kinds."""
+    if not path.exists():
+        raise NotFoundError("no_source", f"there is no {path}", "give a run folder, .keras or .tflite")
+    if path.is_dir():
+        return _from_run(path, calibration, evaluation)
+    if path.suffix == ".keras":
+        if calibration is None:
+            raise InputError(
+                "no_calibration",
+                f"{path.name} needs samples to choose its int8 ranges by",
+                "give --calibration data.npz with x in real units",
+            )
+        return _foreign("keras", path, _MAX_KERAS_BYTES, calibration, evaluation)
+    if path.suffix == ".tflite":
+        return _foreign("tflite", path, MAX_BUNDLE_BYTES, calibration, evaluation)
+    raise InputError("unknown_model", f"{path.name} is no model file that is known", "give .keras or .tflite")
+
+
+def _foreign(
+    kind: Literal["keras", "tflite"],
+    path: Path,
+    limit: int,
+    calibration: Path | None,
+    evaluation: Path | None,
+) -> Source:
+    model = _read(path, limit)
+    given = None if calibration is None else samples.load(calibration)
+    scored = None if evaluation is None else samples.load(evaluation, labelled=True)
+    return Source(
+        kind=kind,
+        model=model,
+        name=path.stem,
+        calibration=given,
+        evaluation=scored,
+        labels=scored.labels if scored else (),
+        lineage={"source": {"kind": kind, "sha256": digest_of(model)}, **_sample_lineage(given, scored)},
+    )
+
+
+def _from_run(folder: Path, calibration: Path | None, evaluation: Path | None) -> Source:
+    if not (folder / "run.json").is_file():
+        hint = "export the model as .keras" if (folder / "saved_model.pb").exists() else "see tinyfleet train"
+        raise InputError("not_a_run", f"{folder} has no run.json", hint)
+    text = _read(folder / "run.json", _MAX_RUN_BYTES)
+    try:
+        run = msgspec.json.decode(text, type=RunFile)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError("bad_run", f"run.json: {str(error)[:160]}", "train again") from error
+    model = _read(folder / "model.keras", _MAX_KERAS_BYTES)
+    given = samples.load(calibration or folder / "calibration.npz")
+    scored = samples.load(evaluation or folder / "eval.npz", labelled=True)
+    return Source(
+        kind="run",
+        model=model,
+        name=run.task,
+        preprocessing=run.preprocessing,
+        calibration=given,
+        evaluation=scored,
+        labels=run.labels,
+        run=run,
+        lineage={
+            "source": {"kind": "run", "sha256": digest_of(model)},
+            "run": {
+                "sha256": digest_of(text),
+                "task": run.task,
+                "data": run.data,
+                "split": run.split,
+                "seed": run.seed,
+                "hyperparameters": run.hyperparameters,
+                "packages": run.packages,
+            },
+            **_sample_lineage(given, scored),
+        },
+    )
+
+
+def _sample_lineage(calibration: Samples | None, evaluation: Samples | None) -> dict[str, Any]:
+    given = {"calibration": calibration, "evaluation": evaluation}
+    return {name: {"sha256": s.sha256, "n": len(s.x)} for name, s in given.items() if s is not None}
+
+
+def _read(file: Path, limit: int) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(limit + 1)
+    except FileNotFoundError as error:
+        raise NotFoundError("no_file", f"there is no file {file}", "check the path") from error
+    except OSError as error:
+        raise InputError("unreadable", f"cannot read {file}: {error.strerror}", "check the path") from error
+    if len(data) > limit:
+        raise InputError("oversize", f"{file} is over {limit} bytes", "give a smaller one")
+    return data

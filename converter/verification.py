@@ -1,0 +1,114 @@
+"""Checking a bundle by doing again what its manifest claims."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from tuf.api.metadata import Root
+
+from converter import graph, lint, samples, scoring
+from converter.bundle import Bundle
+from converter.execution import execute
+from wire import preprocess
+from wire.errors import TrustError, WireError
+from wire.limits import MAX_GOLDEN_BYTES
+from wire.manifest import MODEL_FILE, Score, TensorSpec
+from wire.states import NumericsFamily, Reason
+from wire.trust import verify_manifest
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What held."""
+
+    digest: str
+    golden: dict[NumericsFamily, int]
+    """Golden vectors that gave exactly the promised outputs: all of them."""
+    scores: dict[NumericsFamily, Score]
+    """On the given evaluation samples."""
+    same_samples: bool
+    """Whether those are the samples of the manifest's evaluation; its scores then held too."""
+
+
+def verify_bundle(bundle: Bundle, root: Root, now: datetime, evaluation: Path | None = None) -> Verified:
+    """Signature, model, golden vectors and, with ``evaluation``, scores.
+
+    Raises TrustError for the first claim that does not hold, RefusedError when the model does not run.
+    """
+    manifest = bundle.manifest
+    verify_manifest(root, bundle.artifact, bundle.digest, now)
+    model = bundle.files[MODEL_FILE]
+    claimed = (manifest.input, manifest.output)
+    if lint.check(graph.parse(model)) != claimed:
+        raise TrustError(
+            "false_manifest", "the model has other tensors than the manifest says", "convert again"
+        )
+    inputs = _read_npy(bundle.files[manifest.golden.inputs], manifest.input)
+    golden = {
+        family: _check_golden(family, model, inputs, _read_npy(bundle.files[path], manifest.output))
+        for family, path in manifest.golden.outputs.items()
+    }
+    scores: dict[NumericsFamily, Score] = {}
+    same = False
+    if evaluation is not None:
+        given = samples.load(evaluation, labelled=True)
+        scores = _scores(bundle, given, list(golden))
+        same = _claimed_sha256(manifest.lineage) == given.sha256
+        if same and scores != manifest.evaluation.int8:
+            raise TrustError(
+                "false_scores", "the model scores otherwise than the manifest says", "convert again"
+            )
+    return Verified(digest=bundle.digest, golden=golden, scores=scores, same_samples=same)
+
+
+def _check_golden(
+    family: NumericsFamily, model: bytes, inputs: NDArray[np.int8], expected: NDArray[np.int8]
+) -> int:
+    outputs = execute(family, model, inputs).outputs
+    if outputs.shape != expected.shape:
+        raise TrustError(Reason.SELF_TEST, f"golden vectors ({family}) of another shape", "convert again")
+    wrong = int((outputs != expected).reshape(len(outputs), -1).any(axis=1).sum())
+    if wrong:
+        raise TrustError(
+            Reason.SELF_TEST,
+            f"{wrong} of {len(inputs)} golden vectors give another output in {family}",
+            "the model is not the one they were made with; convert again",
+        )
+    return len(inputs)
+
+
+def _scores(
+    bundle: Bundle, given: samples.Samples, families: list[NumericsFamily]
+) -> dict[NumericsFamily, Score]:
+    manifest, model = bundle.manifest, bundle.files[MODEL_FILE]
+    if given.y is None:
+        raise ValueError("labelled samples always have classes")
+    inputs = preprocess.quantise(manifest.input, preprocess.apply(manifest.preprocessing, given.x))
+    return {
+        family: scoring.score(scoring.answers(execute(family, model, inputs).outputs), given.y)
+        for family in families
+    }
+
+
+def _claimed_sha256(lineage: dict[str, Any]) -> str | None:
+    evaluation = lineage.get("evaluation")
+    return evaluation.get("sha256") if isinstance(evaluation, dict) else None
+
+
+def _read_npy(data: bytes, spec: TensorSpec) -> NDArray[np.int8]:
+    try:
+        if len(data) > MAX_GOLDEN_BYTES:
+            raise ValueError(f"over {MAX_GOLDEN_BYTES} bytes")
+        values: NDArray[np.int8] = np.load(io.BytesIO(data), allow_pickle=False)
+        if values.dtype != np.int8 or list(values.shape[1:]) != spec.shape[1:] or not len(values):
+            raise ValueError(f"{values.dtype} of shape {values.shape}")
+    except (ValueError, EOFError, AttributeError) as error:
+        raise WireError(
+            "malformed", f"golden vectors: {str(error)[:120]}", "make the bundle again"
+        ) from error
+    return values

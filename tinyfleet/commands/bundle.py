@@ -1,0 +1,64 @@
+"""``tinyfleet bundle show|sign|verify DIR``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinyfleet.keyfile import DEFAULT_DAYS, expiry, now, read_key, read_root
+from tinyfleet.output import Json, emit
+
+app = typer.Typer(no_args_is_help=True)
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Bundle directory.")]
+
+
+@app.command()
+def show(folder: Folder, as_json: Json = False) -> None:
+    """Check a bundle's files and print its manifest."""
+    from converter.bundle import read_bundle
+    from converter.summary import list_bundle
+
+    bundle = read_bundle(folder)
+    data = {
+        "digest": bundle.digest,
+        "signed": bundle.signature is not None,
+        "payload_bytes": bundle.manifest.payload_bytes,
+        "manifest": bundle.manifest,
+    }
+    emit(data, as_json, lambda: list_bundle(bundle))
+
+
+@app.command()
+def sign(
+    folder: Folder,
+    key: Annotated[Path, typer.Option(help="Release key (PEM).")],
+    days: Annotated[int, typer.Option(min=1, help="Days until the signature expires.")] = DEFAULT_DAYS,
+    as_json: Json = False,
+) -> None:
+    """Sign a bundle, or sign it again."""
+    from converter.bundle import sign_bundle
+
+    expires = expiry(days)
+    bundle = sign_bundle(folder, read_key(key), expires)
+    data = {"bundle": str(folder), "digest": bundle.digest, "expires": expires}
+    emit(data, as_json, lambda: f"signed {bundle.digest} until {expires:%Y-%m-%d}")
+
+
+@app.command()
+def verify(
+    folder: Folder,
+    trust: Annotated[Path, typer.Option(help="image-root.json that names the release keys.")],
+    evaluation: Annotated[
+        Path | None, typer.Option("--eval", help="Labelled samples (.npz with x, y) to score again.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check signature and files, and run the golden vectors again."""
+    from converter.bundle import read_bundle
+    from converter.summary import confirm
+    from converter.verification import verify_bundle
+
+    verified = verify_bundle(read_bundle(folder), read_root(trust), now(), evaluation)
+    emit(verified, as_json, lambda: confirm(verified))
