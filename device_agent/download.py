@@ -36,14 +36,15 @@ async def fetch_artifact(link: Link, digest: str, patience: Patience) -> Artifac
 async def fetch_chunks(
     link: Link, digest: str, manifest: Manifest, offset_bytes: int, patience: Patience
 ) -> AsyncGenerator[bytes, None]:
-    """The payload's chunks in order from ``offset_bytes`` (a multiple of the chunk size).
+    """The payload's chunks in order from ``offset_bytes``: a multiple of the chunk size, or the end.
 
     Raises WireError for a chunk of another length than the manifest says, LinkError when one is
     not there. Leaves no subscription behind.
     """
     waiting: deque[asyncio.Task[bytes]] = deque()
     try:
-        for index in range(offset_bytes // manifest.chunk_bytes, manifest.chunks):
+        first = -(-offset_bytes // manifest.chunk_bytes)
+        for index in range(first, manifest.chunks):
             waiting.append(asyncio.create_task(_fetch_chunk(link, digest, manifest, index, patience)))
             if len(waiting) == WINDOW:
                 yield await waiting.popleft()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import platform
 import socket
@@ -18,11 +17,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import paho.mqtt.client as mqtt
-import pytest
-from ai_edge_litert.interpreter import Interpreter
 from paho.mqtt.enums import CallbackAPIVersion
 
 from runtimes import open_model
+from tests.device_agent.tiny_model import CLASSES, INPUT_SCALE, INPUT_SHAPE, OUTPUT_SCALE, tiny_model
 from wire import topics, trust
 from wire.manifest import (
     MODEL_FILE,
@@ -39,9 +37,8 @@ from wire.messages import ModelRef, Reported, ServerState, Status, Telemetry, de
 from wire.states import NumericsFamily, Presence
 from wire.trust import Artifact, Assignment, Policy
 
-KWS = Path(__file__).parents[3] / "shared" / "models" / "kws" / "kws_ref_model.tflite"
 EXPIRES = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
-ARENA_BYTES = 32 * 1024
+ARENA_BYTES = 4096
 DEADLINE_S = 30.0
 QUICK = Policy(trial_inferences=3, report_every_ms=100)
 TARGETS = {
@@ -86,35 +83,13 @@ class Bundle:
 
 
 @cache
-def kws_model() -> bytes:
-    if not KWS.exists():
-        pytest.skip("needs the MLPerf Tiny KWS model beside the checkout")
-    return KWS.read_bytes()
-
-
-@cache
 def golden_files() -> dict[str, bytes]:
-    inputs = np.random.default_rng(7).integers(-128, 128, (4, 49, 10, 1), dtype=np.int8)
+    inputs = np.random.default_rng(7).integers(-128, 128, (4, *INPUT_SHAPE), dtype=np.int8)
     files = {"golden/inputs.npy": npy(inputs)}
     for numerics in NumericsFamily:
-        interpreter = open_model(numerics, kws_model())
+        interpreter = open_model(numerics, tiny_model())
         files[f"golden/{numerics}.npy"] = npy(np.stack([interpreter.run(window) for window in inputs]))
     return files
-
-
-@cache
-def damaged_model() -> bytes:
-    """The same graph with every weight of its largest constant changed."""
-    interpreter = Interpreter(model_content=kws_model())
-    interpreter.allocate_tensors()
-    constants = []
-    for tensor in interpreter.get_tensor_details():
-        with contextlib.suppress(ValueError):  # what the delegate keeps for itself
-            data = interpreter.get_tensor(tensor["index"]).tobytes()
-            if kws_model().count(data) == 1:
-                constants.append(data)
-    largest = max(constants, key=len)
-    return kws_model().replace(largest, bytes(byte ^ 0x55 for byte in largest))
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -124,16 +99,16 @@ def npy(array: np.ndarray) -> bytes:
 
 
 def make_bundle(keys: Keys, version: int, damaged: bool = False, targets: tuple[str, ...] = ()) -> Bundle:
-    """The KWS model as a bundle; ``damaged``: weights changed after the golden vectors were made."""
-    files = {MODEL_FILE: damaged_model() if damaged else kws_model(), **golden_files()}
+    """The tiny model as a bundle; ``damaged``: weights changed after the golden vectors were made."""
+    files = {MODEL_FILE: tiny_model(damaged), **golden_files()}
     manifest = Manifest(
-        model="kws",
+        model="tiny",
         version=version,
-        labels=[f"word{i}" for i in range(12)],
-        input=TensorSpec(name="in", shape=[1, 49, 10, 1], dtype="int8", scale=0.5, zero_point=0),
-        output=TensorSpec(name="out", shape=[1, 12], dtype="int8", scale=1 / 256, zero_point=-128),
+        labels=[f"word{i}" for i in range(CLASSES)],
+        input=TensorSpec(name="in", shape=[1, *INPUT_SHAPE], dtype="int8", scale=INPUT_SCALE, zero_point=0),
+        output=TensorSpec(name="out", shape=[1, CLASSES], dtype="int8", scale=OUTPUT_SCALE, zero_point=0),
         preprocessing=Preprocessing(),
-        ops=["CONV_2D"],
+        ops=["FULLY_CONNECTED"],
         files=[
             FileEntry(path=path, bytes=len(data), sha256=digest_of(data), device=True)
             for path, data in files.items()
@@ -142,6 +117,7 @@ def make_bundle(keys: Keys, version: int, damaged: bool = False, targets: tuple[
             inputs="golden/inputs.npy",
             outputs={numerics: f"golden/{numerics}.npy" for numerics in NumericsFamily},
         ),
+        chunk_bytes=256,
         targets={
             name: TargetNeeds(numerics=TARGETS[name], ram_bytes=ARENA_BYTES, flash_bytes=100_000)
             for name in targets or TARGETS
@@ -153,8 +129,8 @@ def make_bundle(keys: Keys, version: int, damaged: bool = False, targets: tuple[
 
 def write_recording(file: Path, windows: int = 40) -> Path:
     rng = np.random.default_rng(3)
-    x = rng.integers(-128, 128, (windows, 49, 10, 1)).astype(np.float32) / 2
-    np.savez(file, x=x, y=rng.integers(0, 12, windows), group=np.arange(windows) % 4)
+    x = rng.integers(-128, 128, (windows, *INPUT_SHAPE)).astype(np.float32) / 2
+    np.savez(file, x=x, y=rng.integers(0, CLASSES, windows), group=np.arange(windows) % 4)
     return file
 
 

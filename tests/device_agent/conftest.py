@@ -1,16 +1,12 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from agent_rig import Agent, Broker, Director, Keys
-
+from tests.device_agent.agent_rig import Agent, Broker, Director, Keys
 from wire.states import Presence
 
 

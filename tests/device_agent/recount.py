@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from agent_rig import Bundle, kws_model
 
 from runtimes import open_model
+from tests.device_agent.agent_rig import Bundle
+from tests.device_agent.tiny_model import CLASSES, tiny_model
 from wire import preprocess
 from wire.messages import Telemetry
 
@@ -18,8 +19,8 @@ def recount(window: Telemetry, bundle: Bundle, recording: Path) -> tuple[int, li
         x, y = data["x"], data["y"]
     assert window.first is not None
     manifest = bundle.manifest
-    interpreter = open_model(window.numerics, kws_model())
-    classes, correct = [0] * 12, 0
+    interpreter = open_model(window.numerics, tiny_model())
+    classes, correct = [0] * CLASSES, 0
     for k in range(window.n):
         position = (window.first + k * window.stride) % len(x)
         raw = preprocess.apply(manifest.preprocessing, x[position : position + 1])
