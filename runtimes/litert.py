@@ -8,6 +8,7 @@ from typing import Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from runtimes.console import captured
 from wire.errors import RefusedError
 from wire.states import Reason
 
@@ -26,8 +27,9 @@ class LiteRtInterpreter:
 
     def __init__(self, model: bytes) -> None:
         try:
-            self._interpreter = _Interpreter(model_content=model, num_threads=1)
-            self._interpreter.allocate_tensors()
+            with captured():  # it announces its delegate
+                self._interpreter = _Interpreter(model_content=model, num_threads=1)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise RefusedError(
                 Reason.RUNTIME_REFUSED,

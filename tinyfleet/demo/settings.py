@@ -1,0 +1,72 @@
+"""What the demo runs with."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from wire.errors import InputError
+
+_MARKER: Final = ".tinyfleet-demo"
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """One demo: its folder, its size and its pace."""
+
+    folder: Path
+    port: int
+    seed: int = 1
+    mcus: int = 20
+    agents: int = 2
+    rate_hz: float = 4.0
+    """Windows per second and device: the data are of 1 window a second, replayed faster."""
+    report_every_s: float = 2.0
+    soak_s: float = 4.0
+    deadline_s: float = 60.0
+
+    @property
+    def trust(self) -> Path:
+        """Keys and roots."""
+        return self.folder / "trust"
+
+    @property
+    def url(self) -> str:
+        """The dashboard's address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def run(self, version: int) -> Path:
+        """Run folder of a version."""
+        return self.folder / "runs" / f"watch-v{version}"
+
+    def bundle(self, version: int) -> Path:
+        """Bundle of a version."""
+        return self.folder / "bundles" / f"watch-v{version}"
+
+
+def prepare_folder(folder: Path) -> Path:
+    """An empty folder for the demo; a former demo's is emptied, anything else is left alone."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / _MARKER).exists():
+        raise InputError(
+            "folder_in_use", f"{folder} is not empty and not a former demo", "give another --dir"
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / _MARKER).touch()
+    return folder.absolute()
+
+
+def free_port(wanted: int) -> int:
+    """``wanted``, or a free one when it is taken."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise InputError("no_port", "no free port on the loopback interface", "close something")
