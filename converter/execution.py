@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from converter import child
 from converter.arena import ArenaReport, Found, generous_bytes
-from converter.graph import parse
+from converter.flatbuffer import parse
 from wire.errors import RefusedError
 from wire.states import NumericsFamily, Reason
 

@@ -16,12 +16,16 @@ from converter.quantise import spread
 from converter.source import Source
 from wire import preprocess
 from wire.errors import RefusedError
+from wire.limits import MAX_GOLDEN_BYTES
 from wire.manifest import Golden, TensorSpec
 from wire.states import NumericsFamily
 
-COUNT: Final = 8
+MOST: Final = 8
+"""Vectors at most; fewer when they would take more room than half the model."""
+LEAST: Final = 2
 INPUTS_FILE: Final = "golden/inputs.npy"
 SEED: Final = 0
+_NPY_HEADER_BYTES: Final = 256
 
 Int8 = NDArray[np.int8]
 
@@ -38,7 +42,19 @@ def output_file(family: NumericsFamily) -> str:
     return f"golden/{family}.npy"
 
 
-def choose(source: Source, spec: TensorSpec, count: int = COUNT) -> Inputs:
+def count_for(item_bytes: int, model_bytes: int) -> int:
+    """How many inputs a device is asked to store; RefusedError when not even the fewest fit the limit."""
+    count = max(LEAST, min(MOST, model_bytes // 2 // item_bytes))
+    if count * item_bytes + _NPY_HEADER_BYTES > MAX_GOLDEN_BYTES:
+        raise RefusedError(
+            "oversize",
+            f"one input has {item_bytes} bytes, too many for golden vectors",
+            "use a smaller input",
+        )
+    return count
+
+
+def choose(source: Source, spec: TensorSpec, count: int) -> Inputs:
     """Inputs for golden vectors, the same on every run.
 
     Evaluation samples, classes in turn; else calibration samples, evenly spaced; else, for a bare

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from converter.graph import Graph, Model, Tensor
+from converter.flatbuffer import Graph, Model, Tensor
 from wire.errors import RefusedError
 from wire.manifest import TensorSpec
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converter import golden, graph, lint, scoring
+from converter import flatbuffer, golden, lint, scoring
 from converter.arena import ArenaReport
 from converter.execution import execute
 from converter.golden import Int8
@@ -24,7 +24,7 @@ class Measured:
     """What an int8 model is and does."""
 
     model: bytes
-    graph: graph.Model
+    graph: flatbuffer.Model
     input: TensorSpec
     output: TensorSpec
     golden_inputs: golden.Inputs
@@ -37,10 +37,10 @@ class Measured:
 
 def measure(source: Source, model: bytes, families: Iterable[NumericsFamily]) -> Measured:
     """Lint and execute ``model``; InputError or RefusedError with the reason it cannot be shipped."""
-    parsed = graph.parse(model)
+    parsed = flatbuffer.parse(model)
     spec_in, spec_out = lint.check(parsed)
     check_samples(source, spec_in, spec_out)
-    inputs = golden.choose(source, spec_in)
+    inputs = golden.choose(source, spec_in, golden.count_for(int(np.prod(spec_in.shape)), len(model)))
     count = len(inputs.values)
     everything = inputs.values
     if source.evaluation is not None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tuf.api.metadata import Root
 
-from converter import graph, lint, samples, scoring
+from converter import flatbuffer, lint, samples, scoring
 from converter.bundle import Bundle
 from converter.execution import execute
 from wire import preprocess
@@ -44,7 +44,7 @@ def verify_bundle(bundle: Bundle, root: Root, now: datetime, evaluation: Path | 
     verify_manifest(root, bundle.artifact, bundle.digest, now)
     model = bundle.files[MODEL_FILE]
     claimed = (manifest.input, manifest.output)
-    if lint.check(graph.parse(model)) != claimed:
+    if lint.check(flatbuffer.parse(model)) != claimed:
         raise TrustError(
             "false_manifest", "the model has other tensors than the manifest says", "convert again"
         )

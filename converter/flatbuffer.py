@@ -11,14 +11,16 @@ import struct
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from wire.errors import InputError
 from wire.limits import MAX_BUNDLE_BYTES
 
-_MAX_COUNT: Final = 65_536
+Span = tuple[int, int] | None
+_MAX_COUNT: Final = 16_384
 _MAX_RANK: Final = 8
-_MAX_OPERANDS: Final = 1024
+_MAX_OPERANDS: Final = 512
 _BITS: Final = {
     "FLOAT64": 64, "INT64": 64, "UINT64": 64, "FLOAT32": 32, "INT32": 32, "UINT32": 32, "FLOAT16": 16,
     "INT16": 16, "UINT16": 16, "INT8": 8, "UINT8": 8, "BOOL": 8, "INT4": 4,
@@ -40,9 +42,16 @@ class Tensor:
     index: int
     shape: tuple[int, ...]
     dtype: str
-    constant: bool
+    span: tuple[int, int] | None
+    """Where in the file its values are: start and end; None when they are computed."""
     scales: tuple[float, ...]
+    """Like ``zero_points``, read only for what goes into or out of a graph."""
     zero_points: tuple[int, ...]
+
+    @property
+    def constant(self) -> bool:
+        """Whether the file holds its values."""
+        return self.span is not None
 
     @property
     def nbytes(self) -> int:
@@ -104,20 +113,36 @@ def parse(data: bytes) -> Model:
         ) from error
 
 
+def weight_spans(data: bytes) -> list[tuple[int, int]]:
+    """Where the int8 weights (rank 2 and more) are in the file, each once, by position."""
+    tensors = [tensor for graph in parse(data).graphs for tensor in graph.tensors]
+    weights = {t.span for t in tensors if t.span and t.dtype == "INT8" and len(t.shape) > 1}
+    return sorted(weights)
+
+
 def _model(data: bytes) -> Model:
     root = schema.Model.GetRootAs(data)
     buffers = [root.Buffers(index) for index in range(_count(root.BuffersLength()))]
-    # Touching the bytes proves that they lie inside the file.
-    sizes = [len(b.DataAsNumpy()) if b.DataLength() else 0 for b in buffers]
+    base = np.frombuffer(data, np.uint8).ctypes.data
+    spans = [_span(buffer, base) for buffer in buffers]
     external = sum(1 for b in buffers if b.Offset() > 1 or b.Size() > 1)
     codes = [_operator_name(root.OperatorCodes(index)) for index in range(_count(root.OperatorCodesLength()))]
     graphs = tuple(
-        _graph(root.Subgraphs(index), codes, sizes, bool(external))
+        _graph(root.Subgraphs(index), codes, spans, bool(external))
         for index in range(_count(root.SubgraphsLength(), 64))
     )
     if not graphs:
         raise ValueError("no graph")
     return Model(graphs, external)
+
+
+def _span(buffer: Any, base: int) -> Span:
+    if not buffer.DataLength():
+        return None
+    # A view of the file's own bytes; making it proves that they lie inside the file.
+    values = buffer.DataAsNumpy()
+    start = values.ctypes.data - base
+    return start, start + values.nbytes
 
 
 def _operator_name(code: Any) -> str:
@@ -127,11 +152,12 @@ def _operator_name(code: Any) -> str:
     return f"CUSTOM {custom.decode('utf-8', 'replace')}"[:64] if custom else name
 
 
-def _graph(raw: Any, codes: list[str], sizes: list[int], external: bool) -> Graph:
-    tensors = tuple(
-        _tensor(raw.Tensors(index), index, sizes, external) for index in range(_count(raw.TensorsLength()))
-    )
-    known = range(len(tensors))
+def _graph(raw: Any, codes: list[str], spans: list[Span], external: bool) -> Graph:
+    known = range(_count(raw.TensorsLength()))
+    inputs = _indices(raw.InputsLength(), raw.Inputs, known)
+    outputs = _indices(raw.OutputsLength(), raw.Outputs, known)
+    ends = {*inputs, *outputs}
+    tensors = tuple(_tensor(raw.Tensors(index), index, spans, external, index in ends) for index in known)
     operators = []
     for index in range(_count(raw.OperatorsLength())):
         op = raw.Operators(index)
@@ -142,31 +168,30 @@ def _graph(raw: Any, codes: list[str], sizes: list[int], external: bool) -> Grap
                 _indices(op.OutputsLength(), op.Outputs, known),
             )
         )
-    inputs = _indices(raw.InputsLength(), raw.Inputs, known)
-    outputs = _indices(raw.OutputsLength(), raw.Outputs, known)
-    names = [_name(raw.Tensors(ends[0])) if ends else "" for ends in (inputs, outputs)]
+    names = [_name(raw.Tensors(found[0])) if found else "" for found in (inputs, outputs)]
     return Graph(tensors, tuple(operators), inputs, outputs, *names)
 
 
-def _tensor(raw: Any, index: int, sizes: list[int], external: bool) -> Tensor:
+def _tensor(raw: Any, index: int, spans: list[Span], external: bool, is_end: bool) -> Tensor:
     rank = _count(raw.ShapeLength(), _MAX_RANK)
-    buffer = sizes[_natural(raw.Buffer())]
-    quantisation = raw.Quantization()
+    span = spans[_natural(raw.Buffer())]
+    quantisation = raw.Quantization() if is_end else None
     scales = _values(quantisation, "Scale")
     tensor = Tensor(
         index=index,
         shape=tuple(int(raw.Shape(axis)) for axis in range(rank)),
         dtype=_TYPES.get(raw.Type(), f"TYPE_{raw.Type()}"),
-        constant=buffer > 0,
+        span=span,
         scales=tuple(float(scale) for scale in scales),
         zero_points=tuple(int(zero) for zero in _values(quantisation, "ZeroPoint")),
     )
     if any(length < 0 or length > MAX_BUNDLE_BYTES for length in tensor.shape):
         raise ValueError(f"tensor {index} has shape {tensor.shape}")
     exact = tensor.dtype in _BITS and raw.Sparsity() is None and not external
-    if tensor.constant and exact and tensor.nbytes != buffer:
+    if span is not None and exact and tensor.nbytes != span[1] - span[0]:
+        held = span[1] - span[0]
         raise ValueError(
-            f"tensor {index} has {buffer} bytes, its shape {tensor.shape} asks for {tensor.nbytes}"
+            f"tensor {index} has {held} bytes, its shape {tensor.shape} asks for {tensor.nbytes}"
         )
     return tensor
 
