@@ -26,6 +26,9 @@ KEEPALIVE_S: Final = 30
 CONNACK_TIMEOUT_S: Final = 10.0
 #: A payload at the limit, with its topic and properties.
 MAX_PACKET_BYTES: Final = MAX_PAYLOAD_BYTES + 1024
+#: A connection that lasted this long was a good one: the back-off starts anew. Two devices with one
+#: identity throw each other out sooner than that.
+STABLE_S: Final = 10.0
 _BACKOFF_S: Final = (0.5, 60.0)
 
 Handler = Callable[[bytes], None]
@@ -78,8 +81,10 @@ class Link:
         delay_s = _BACKOFF_S[0]
         while not self._closing:
             if await self._connect():
-                delay_s = _BACKOFF_S[0]
+                since_s = self._loop.time()
                 await self._down.wait()
+                if self._loop.time() - since_s > STABLE_S:
+                    delay_s = _BACKOFF_S[0]
             if not self._closing:
                 await asyncio.sleep(delay_s * self._rng.uniform(0.5, 1.0))
                 delay_s = min(2 * delay_s, _BACKOFF_S[1])
@@ -167,10 +172,14 @@ class Link:
             self._loop.remove_writer(sock.fileno())
 
     def _readable(self, sock: Any) -> None:
-        self._client.loop_read()
-        # What TLS has already decrypted never makes the socket readable again.
-        while sock.fileno() >= 0 and getattr(sock, "pending", int)():
+        try:
             self._client.loop_read()
+            # What TLS has already decrypted never makes the socket readable again.
+            while sock.fileno() >= 0 and getattr(sock, "pending", int)():
+                self._client.loop_read()
+        except Exception as error:  # noqa: BLE001 - paho raises many kinds over a packet that is none
+            self._unwatch(sock)  # paho closes it in the thread of the next connect
+            self._lost(f"unusable packet: {error!r}")
 
     def _tick(self) -> None:
         if self._misc is not None:
@@ -182,6 +191,9 @@ class Link:
         if reason.is_failure:
             self.on_down(f"the broker refuses: {reason}")
             return
+        if self._closing:  # it was on its way when the device stopped
+            self._client.disconnect()
+            return
         self._was_up = True
         self.up.set()
         for topic in self._handlers:
@@ -189,20 +201,22 @@ class Link:
         self.on_up()
 
     def _on_disconnect(self, _c: Any, _u: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        self._lost(str(reason))
+
+    def _lost(self, why: str) -> None:
         was_up = self.up.is_set()
         self.up.clear()
         self._down.set()
         if was_up and not self._closing:
-            self.on_down(str(reason))
+            self.on_down(why)
 
     def _on_message(self, client: mqtt.Client, _u: Any, message: mqtt.MQTTMessage) -> None:
         handler = self._handlers.get(message.topic)
-        if handler is None:
-            # A subscription of an earlier process that the broker still keeps for this session.
-            client.unsubscribe(message.topic)
-        else:
-            handler(bytes(message.payload))
-        client.ack(message.mid, message.qos)
+        try:
+            if handler is not None:  # else it was on its way when it was unsubscribed
+                handler(bytes(message.payload))
+        finally:
+            client.ack(message.mid, message.qos)
 
     def _on_publish(self, _c: Any, _u: Any, mid: int, reason: Any, _properties: Any) -> None:
         acked = self._acks.pop(mid, None)

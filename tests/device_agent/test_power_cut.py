@@ -182,6 +182,17 @@ def test_too_little_space_is_found_before_the_download(
     assert "bytes free" in state.attempt.detail
 
 
+def test_damaged_confirmed_slot_is_told_and_the_next_assignment_heals_it(bench: Bench, on_v1: Path) -> None:
+    payload = on_v1 / "slots" / "a" / "payload.bin"
+    payload.write_bytes(b"\xff" + payload.read_bytes()[1:])
+    v1, v2 = bench.bundles
+    state = asyncio.run(bench.update(Disk(), on_v1, v1))
+    assert state.running is None
+    assert state.attempt
+    assert (state.attempt.state, state.attempt.reason) == ("failed", "storage")
+    assert asyncio.run(bench.update(Disk(), on_v1, v2)).running == v2.ref
+
+
 def test_damaged_state_is_a_typed_error(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_bytes(b"{")
     with pytest.raises(StoreError, match="damaged"):
