@@ -80,7 +80,7 @@ def load_config(file: Path) -> AgentConfig:
     except OSError as error:
         raise InputError("bad_config", f"cannot read {file}: {error.strerror}", "give --config") from error
     except (msgspec.ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError("bad_config", f"{file}: {error}", "see docs/devices.md") from error
+        raise InputError("bad_config", f"{file}: {error}", "correct that key") from error
 
 
 def read_root(file: Path) -> Root:

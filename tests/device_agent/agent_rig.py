@@ -1,8 +1,7 @@
-"""A real broker, real bundles and a small director to try devices with."""
+"""A real broker, a real agent process and a small director to try it with."""
 
 from __future__ import annotations
 
-import io
 import platform
 import socket
 import subprocess
@@ -10,44 +9,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from runtimes import open_model
-from tests.device_agent.tiny_model import CLASSES, INPUT_SCALE, INPUT_SHAPE, OUTPUT_SCALE, tiny_model
+from tests.device_agent.small_bundle import EXPIRES, Bundle, Keys, write_recording
 from wire import topics, trust
-from wire.manifest import (
-    MODEL_FILE,
-    FileEntry,
-    Golden,
-    Manifest,
-    Preprocessing,
-    TargetNeeds,
-    TensorSpec,
-    digest_of,
-    encode_manifest,
-)
 from wire.messages import ModelRef, Reported, ServerState, Status, Telemetry, decode, encode
-from wire.states import NumericsFamily, Presence
-from wire.trust import Artifact, Assignment, Policy
+from wire.states import Presence
+from wire.trust import Assignment, Policy
 
-EXPIRES = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
-ARENA_BYTES = 4096
 DEADLINE_S = 30.0
 QUICK = Policy(trial_inferences=3, report_every_ms=100)
-TARGETS = {
-    "cortex-m0plus": NumericsFamily.TFLM,
-    "cortex-m4": NumericsFamily.TFLM,
-    "cortex-m33": NumericsFamily.TFLM,
-    "linux-x86_64": NumericsFamily.XNNPACK,
-    "linux-aarch64": NumericsFamily.XNNPACK,
-}
 
 
 def eventually(condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:
@@ -56,82 +31,6 @@ def eventually(condition: Callable[[], object], what: str, deadline_s: float = D
     while not condition():
         assert time.monotonic() < end, f"never happened: {what}"
         time.sleep(0.01)
-
-
-class Keys:
-    """Both roots and their keys, as files in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.release, self.director = (trust.load_key(trust.new_key()) for _ in range(2))
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, key in (("image", self.release), ("director", self.director)):
-            root_key = trust.load_key(trust.new_key())
-            (folder / f"{name}-root.json").write_bytes(trust.make_root(root_key, key.public_key, EXPIRES))
-
-
-class Bundle:
-    """A signed bundle in memory."""
-
-    def __init__(self, manifest: Manifest, payload: bytes, signature: bytes) -> None:
-        self.manifest = manifest
-        self.payload = payload
-        text = encode_manifest(manifest)
-        self.digest = digest_of(text)
-        self.ref = manifest.ref(self.digest)
-        self.artifact = Artifact(manifest=text.decode(), signature=signature.decode())
-
-
-@cache
-def golden_files() -> dict[str, bytes]:
-    inputs = np.random.default_rng(7).integers(-128, 128, (4, *INPUT_SHAPE), dtype=np.int8)
-    files = {"golden/inputs.npy": npy(inputs)}
-    for numerics in NumericsFamily:
-        interpreter = open_model(numerics, tiny_model())
-        files[f"golden/{numerics}.npy"] = npy(np.stack([interpreter.run(window) for window in inputs]))
-    return files
-
-
-def npy(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=False)
-    return file.getvalue()
-
-
-def make_bundle(keys: Keys, version: int, damaged: bool = False, targets: tuple[str, ...] = ()) -> Bundle:
-    """The tiny model as a bundle; ``damaged``: weights changed after the golden vectors were made."""
-    files = {MODEL_FILE: tiny_model(damaged), **golden_files()}
-    manifest = Manifest(
-        model="tiny",
-        version=version,
-        labels=[f"word{i}" for i in range(CLASSES)],
-        input=TensorSpec(name="in", shape=[1, *INPUT_SHAPE], dtype="int8", scale=INPUT_SCALE, zero_point=0),
-        output=TensorSpec(name="out", shape=[1, CLASSES], dtype="int8", scale=OUTPUT_SCALE, zero_point=0),
-        preprocessing=Preprocessing(),
-        ops=["FULLY_CONNECTED"],
-        files=[
-            FileEntry(path=path, bytes=len(data), sha256=digest_of(data), device=True)
-            for path, data in files.items()
-        ],
-        golden=Golden(
-            inputs="golden/inputs.npy",
-            outputs={numerics: f"golden/{numerics}.npy" for numerics in NumericsFamily},
-        ),
-        chunk_bytes=256,
-        targets={
-            name: TargetNeeds(numerics=TARGETS[name], ram_bytes=ARENA_BYTES, flash_bytes=100_000)
-            for name in targets or TARGETS
-        },
-    )
-    signature = trust.sign_manifest(encode_manifest(manifest), keys.release, EXPIRES)
-    return Bundle(manifest, b"".join(files.values()), signature)
-
-
-def write_recording(file: Path, windows: int = 40) -> Path:
-    rng = np.random.default_rng(3)
-    x = rng.integers(-128, 128, (windows, *INPUT_SHAPE)).astype(np.float32) / 2
-    np.savez(file, x=x, y=rng.integers(0, CLASSES, windows), group=np.arange(windows) % 4)
-    return file
 
 
 class Broker:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.device_agent.agent_rig import Agent, Broker, Director, Keys
+from tests.device_agent.agent_rig import Agent, Broker, Director
+from tests.device_agent.small_bundle import Keys
 from wire.states import Presence
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from runtimes import open_model
-from tests.device_agent.agent_rig import Bundle
+from tests.device_agent.small_bundle import Bundle
 from tests.device_agent.tiny_model import CLASSES, tiny_model
 from wire import preprocess
 from wire.messages import Telemetry

@@ -10,7 +10,7 @@ from device_agent.broker_url import parse_broker_url
 from device_agent.config import check_machine, hardware_of, load_config, read_root
 from device_agent.failure import reason_of
 from device_agent.notify import notify
-from tests.device_agent.agent_rig import Keys
+from tests.device_agent.small_bundle import Keys
 from wire.errors import FleetError, InputError, LinkError, RefusedError, StoreError, TrustError, WireError
 from wire.states import Reason
 

@@ -7,8 +7,9 @@ import sqlite3
 
 import pytest
 
-from tests.device_agent.agent_rig import Agent, Broker, Director, Keys, eventually, make_bundle
+from tests.device_agent.agent_rig import Agent, Broker, Director, eventually
 from tests.device_agent.recount import recount
+from tests.device_agent.small_bundle import Keys, make_bundle
 from wire import topics
 from wire.limits import MAX_PAYLOAD_BYTES
 from wire.states import Presence

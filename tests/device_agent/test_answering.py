@@ -11,7 +11,7 @@ from device_agent.loaded_model import LoadedModel
 from device_agent.selftest import check_golden, read_npy
 from device_agent.sensor import Reading
 from device_agent.window import Window
-from tests.device_agent.agent_rig import Bundle, Keys, make_bundle, npy
+from tests.device_agent.small_bundle import Bundle, Keys, make_bundle, npy
 from tests.device_agent.tiny_model import INPUT_SHAPE
 from wire.errors import FleetError, RefusedError, WireError
 from wire.manifest import split_payload

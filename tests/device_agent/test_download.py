@@ -11,7 +11,7 @@ import pytest
 from device_agent.disk import Disk
 from device_agent.download import WINDOW, Patience, fetch_artifact, fetch_chunks
 from device_agent.slot import Slot
-from tests.device_agent.agent_rig import Bundle, Keys, make_bundle
+from tests.device_agent.small_bundle import Bundle, Keys, make_bundle
 from wire import topics
 from wire.errors import LinkError, StoreError, TrustError, WireError
 from wire.messages import encode

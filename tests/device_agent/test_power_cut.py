@@ -20,8 +20,8 @@ from device_agent.loaded_model import LoadedModel
 from device_agent.sensor import Reading
 from device_agent.store import Store
 from device_agent.updates import Setting, Updates
-from tests.device_agent.agent_rig import Bundle, Keys, make_bundle
 from tests.device_agent.fault_disk import Cut, FaultDisk, PowerCut
+from tests.device_agent.small_bundle import Bundle, Keys, make_bundle
 from tests.device_agent.tiny_model import INPUT_SHAPE
 from wire import topics
 from wire.errors import StoreError

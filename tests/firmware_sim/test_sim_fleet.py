@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.fleet import mcu_hardware
-from tests.device_agent.agent_rig import ARENA_BYTES, Broker, Director, Keys, make_bundle, write_recording
+from tests.device_agent.agent_rig import Broker, Director
 from tests.device_agent.recount import recount
+from tests.device_agent.small_bundle import ARENA_BYTES, Keys, make_bundle, write_recording
 from wire.errors import InputError
 from wire.states import Presence
 
