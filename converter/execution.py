@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from wire.errors import RefusedError
 from wire.states import NumericsFamily, Reason
 
 Int8 = NDArray[np.int8]
+_START_S: Final = 120.0
+_SLOWEST_S: Final = 2.0
+"""For one inference, with room to spare: TFLM takes about 5 ms for MLPerf Tiny's keyword model on a host."""
 
 
 class Executed(NamedTuple):
@@ -35,7 +38,15 @@ def execute(family: NumericsFamily, model: bytes, inputs: Int8, *, measure_arena
         (folder / "model.tflite").write_bytes(model)
         np.save(folder / "inputs.npy", inputs)
         mode = "measure" if measure_arena else "run"
-        found = child.call("converter.worker", folder, family, str(arena_bytes), mode, facts=Found)
+        found = child.call(
+            "converter.worker",
+            folder,
+            family,
+            str(arena_bytes),
+            mode,
+            facts=Found,
+            timeout_s=_START_S + _SLOWEST_S * len(inputs),
+        )
         outputs: Int8 = np.load(folder / "outputs.npy", allow_pickle=False)
     if outputs.dtype != np.int8 or len(outputs) != len(inputs):
         raise RefusedError(

@@ -25,6 +25,8 @@ MOST: Final = 8
 LEAST: Final = 2
 INPUTS_FILE: Final = "golden/inputs.npy"
 SEED: Final = 0
+POOL: Final = 64
+"""Noise inputs to choose from."""
 _NPY_HEADER_BYTES: Final = 256
 
 Int8 = NDArray[np.int8]
@@ -55,7 +57,7 @@ def count_for(item_bytes: int, model_bytes: int) -> int:
 
 
 def choose(source: Source, spec: TensorSpec, count: int) -> Inputs:
-    """Inputs for golden vectors, the same on every run.
+    """Candidates for golden inputs, the same on every run; ``most_varied`` has the last word.
 
     Evaluation samples, classes in turn; else calibration samples, evenly spaced; else, for a bare
     ``.tflite``, seeded noise, which exercises the arithmetic though it means nothing.
@@ -67,9 +69,31 @@ def choose(source: Source, spec: TensorSpec, count: int) -> Inputs:
         raw = source.calibration.x[spread(len(source.calibration.x), count)]
         origin = "calibration samples, evenly spaced"
     else:
-        noise = np.random.default_rng(SEED).integers(-128, 128, (count, *spec.shape[1:]), np.int8)
-        return Inputs(noise, f"uniform int8 noise, seed {SEED}")
+        return Inputs(noise(spec), f"int8 noise of many sizes, seed {SEED}, chosen for varied outputs")
     return Inputs(preprocess.quantise(spec, preprocess.apply(source.preprocessing, raw)), origin)
+
+
+def noise(spec: TensorSpec) -> Int8:
+    """Random inputs around random levels: a trained model gives all loud white noise one answer."""
+    dice = np.random.default_rng(SEED)
+    shape = tuple(spec.shape[1:])
+    each = (POOL, *(1 for _ in shape[:-1]))
+    size = 2.0 ** dice.uniform(0, 7, (*each, 1))
+    level = dice.uniform(-1, 1, (*each, shape[-1])) * 127
+    values = level + size * dice.standard_normal((POOL, *shape))
+    return np.clip(np.rint(values), -128, 127).astype(np.int8)
+
+
+def most_varied(outputs: Int8, count: int) -> NDArray[np.intp]:
+    """Indices of ``count`` outputs that differ much: each next is the farthest from all before (L1)."""
+    flat = outputs.reshape(len(outputs), -1).astype(np.int64)
+    chosen = [0]
+    nearest = np.abs(flat - flat[0]).sum(axis=1)
+    while len(chosen) < min(count, len(flat)):
+        chosen.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, np.abs(flat - flat[chosen[-1]]).sum(axis=1))
+        nearest[chosen] = -1
+    return np.sort(np.array(chosen, np.intp))
 
 
 def in_turn(y: NDArray[np.int64], count: int) -> NDArray[np.intp]:

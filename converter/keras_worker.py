@@ -6,7 +6,6 @@ Folder: ``model.keras``, ``calibration.npy`` and perhaps ``evaluation.npy`` (bot
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,8 +36,6 @@ def work(folder: Path, _args: list[str]) -> list[int]:
 
 
 def _load(keras: Any, file: Path) -> Any:
-    if not zipfile.is_zipfile(file):
-        raise InputError("not_keras", "not a .keras file", "save it with model.save('name.keras')")
     try:
         return keras.models.load_model(file, compile=False, safe_mode=True)
     except Exception as error:

@@ -40,7 +40,8 @@ def measure(source: Source, model: bytes, families: Iterable[NumericsFamily]) ->
     parsed = flatbuffer.parse(model)
     spec_in, spec_out = lint.check(parsed)
     check_samples(source, spec_in, spec_out)
-    inputs = golden.choose(source, spec_in, golden.count_for(int(np.prod(spec_in.shape)), len(model)))
+    families = sorted(set(families))
+    inputs = _golden_inputs(source, model, spec_in, families[0])
     count = len(inputs.values)
     everything = inputs.values
     if source.evaluation is not None:
@@ -48,7 +49,7 @@ def measure(source: Source, model: bytes, families: Iterable[NumericsFamily]) ->
         everything = np.concatenate([everything, preprocess.quantise(spec_in, ready)])
     outputs: dict[NumericsFamily, Int8] = {}
     arena: ArenaReport | None = None
-    for family in sorted(set(families)):
+    for family in families:
         done = execute(family, model, everything, measure_arena=family is NumericsFamily.TFLM)
         golden.check_telling(done.outputs[:count])
         outputs[family] = done.outputs
@@ -64,6 +65,15 @@ def measure(source: Source, model: bytes, families: Iterable[NumericsFamily]) ->
         answers={family: scoring.answers(values[count:]) for family, values in scored.items()},
         arena=arena,
     )
+
+
+def _golden_inputs(source: Source, model: bytes, spec: TensorSpec, family: NumericsFamily) -> golden.Inputs:
+    count = golden.count_for(int(np.prod(spec.shape)), len(model))
+    inputs = golden.choose(source, spec, count)
+    if len(inputs.values) <= count:
+        return inputs
+    chosen = golden.most_varied(execute(family, model, inputs.values).outputs, count)
+    return golden.Inputs(inputs.values[chosen], inputs.origin)
 
 
 def classes_of(output: TensorSpec) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -72,6 +74,12 @@ def load(path: Path, calibration: Path | None = None, evaluation: Path | None = 
     raise InputError("unknown_model", f"{path.name} is no model file that is known", "give .keras or .tflite")
 
 
+def _check_keras(name: str, model: bytes) -> None:
+    """A cheap look before TensorFlow is started: a ``.keras`` file is a zip archive."""
+    if not zipfile.is_zipfile(io.BytesIO(model)):
+        raise InputError("not_keras", f"{name} is not a .keras file", "save it with model.save('name.keras')")
+
+
 def _foreign(
     kind: Literal["keras", "tflite"],
     path: Path,
@@ -80,6 +88,8 @@ def _foreign(
     evaluation: Path | None,
 ) -> Source:
     model = _read(path, limit)
+    if kind == "keras":
+        _check_keras(path.name, model)
     given = None if calibration is None else samples.load(calibration)
     scored = None if evaluation is None else samples.load(evaluation, labelled=True)
     return Source(
@@ -103,6 +113,7 @@ def _from_run(folder: Path, calibration: Path | None, evaluation: Path | None) -
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InputError("bad_run", f"run.json: {str(error)[:160]}", "train again") from error
     model = _read(folder / "model.keras", _MAX_KERAS_BYTES)
+    _check_keras("model.keras", model)
     given = samples.load(calibration or folder / "calibration.npz")
     scored = samples.load(evaluation or folder / "eval.npz", labelled=True)
     return Source(

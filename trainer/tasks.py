@@ -27,6 +27,7 @@ class Task:
     """Subjects that no training ever sees; fixed, so that versions compare."""
     intended_use: str
     limits: str
+    """What the model must not be used for, and what it does not know."""
 
 
 TASKS: Final = {
@@ -40,7 +41,7 @@ TASKS: Final = {
         test=(8, 9, 10),
         intended_use="showing and testing how a model is deployed to a fleet; counting home exercises",
         limits=(
-            "Not for diagnosis, for judging how well an exercise is done, or for decisions about a person. "
+            "diagnosis, judging how well an exercise is done, or decisions about a person. "
             "It knows seven exercises of ten people with one kind of watch; anything else that an arm does "
             "is also given one of the seven names."
         ),

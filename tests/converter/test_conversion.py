@@ -173,7 +173,7 @@ def test_a_truncated_keras_file_is_a_typed_error(make, run_folder: Path, tmp_pat
     data = (run_folder / "model.keras").read_bytes()
     file = tmp_path / "cut.keras"
     file.write_bytes(data[: kept if isinstance(kept, int) else int(len(data) * kept)])
-    with pytest.raises(InputError, match="not a .keras file"):
+    with pytest.raises(InputError, match=r"not a \.keras file"):
         make(file, calibration=standardised["calibration"])
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from converter.golden import check_telling, count_for, in_turn
+from converter.golden import check_telling, count_for, in_turn, most_varied, noise
 from converter.quantise import spread
 from wire.errors import RefusedError
+from wire.manifest import TensorSpec
 
 
 def test_golden_inputs_take_classes_in_turn():
@@ -34,3 +35,20 @@ def test_golden_outputs_all_alike_are_refused():
     with pytest.raises(RefusedError, match="same answer"):
         check_telling(np.full((8, 3), 5, np.int8))
     check_telling(np.array([[1, 2], [1, 3]], np.int8))
+
+
+def test_golden_noise_is_seeded_and_of_many_sizes():
+    spec = TensorSpec(name="x", shape=[1, 20, 3], dtype="int8", scale=1.0, zero_point=0)
+    values = noise(spec)
+    assert values.shape == (64, 20, 3)
+    assert (values == noise(spec)).all()
+    spreads = values.std(axis=1).mean(axis=1)
+    assert spreads.min() < 4
+    assert spreads.max() > 40
+
+
+def test_golden_choice_prefers_outputs_that_differ():
+    outputs = np.array([[0], [0], [1], [100], [100], [-50]], np.int8)
+    assert most_varied(outputs, 3).tolist() == [0, 3, 5]
+    assert len(set(most_varied(outputs, 6).tolist())) == 6
+    assert most_varied(outputs, 9).tolist() == [0, 1, 2, 3, 4, 5]
