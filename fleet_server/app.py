@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from fleet_server import dashboard
 from fleet_server.api import devices, errors, health, models, rollouts
 from fleet_server.fleet import Fleet
 
@@ -25,6 +26,7 @@ def create_app(fleet: Fleet) -> FastAPI:
     errors.install(app)
     for module in (models, devices, rollouts, health):
         app.include_router(module.router)
+    dashboard.mount(app, fleet)
     return app
 
 

@@ -10,10 +10,14 @@ from fleet_server.rollout import Rollout
 from fleet_server.store import Row, Store
 from wire.errors import NotFoundError
 from wire.manifest import decode_manifest
+from wire.messages import Telemetry
 from wire.sketch import latency_quantile_us
 from wire.states import SETTLED
 
 MAX_PAGE: Final = 1000
+_WANTED: Final = """
+    SELECT v.model AS model, max(v.version) AS version FROM rollouts r JOIN versions v USING (digest)
+    WHERE json_extract(r.body, '$.state') NOT IN ('stopped', 'rolling_back') GROUP BY v.model"""
 
 
 def models(store: Store) -> list[Row]:
@@ -43,9 +47,10 @@ def device(store: Store, name: str) -> Row:
     if row is None:
         raise NotFoundError("unknown_device", f"there is no device {name!r}", "see: tinyfleet device list")
     attempts = store.rows(
-        """SELECT sequence, attempt, rollout, restores, digest, state, reason, detail, downloaded_bytes,
-                  issued_at, updated_at, confirmed_at, observed_at
-           FROM assignments WHERE device = ? ORDER BY sequence DESC LIMIT 50""",
+        """SELECT sequence, attempt, rollout, restores, digest, v.model, v.version, state, reason, detail,
+                  downloaded_bytes, issued_at, updated_at, confirmed_at, observed_at
+           FROM assignments LEFT JOIN versions v USING (digest)
+           WHERE device = ? ORDER BY sequence DESC LIMIT 50""",
         (name,),
     )
     return {**row, "attempts": attempts}
@@ -63,17 +68,40 @@ def overview(store: Store) -> dict[str, list[Row]]:
     }
 
 
+def wanted(store: Store) -> list[Row]:
+    """Of every model the newest version whose rollout was not stopped: what the fleet should run."""
+    return store.rows(_WANTED)
+
+
+def counts(store: Store) -> Row:
+    """Devices, those online, those on a wanted version, and open alerts."""
+    row = store.row(
+        f"""WITH wanted AS ({_WANTED})
+            SELECT (SELECT count(*) FROM devices) AS devices,
+                   (SELECT count(*) FROM devices WHERE presence = 'online') AS online,
+                   (SELECT count(*) FROM devices JOIN wanted USING (model, version)) AS up_to_date,
+                   (SELECT count(*) FROM alerts WHERE state = 'open') AS alerts"""  # noqa: S608 - a constant
+    )
+    return row or {}
+
+
 def rollouts(store: Store) -> list[Row]:
     """All rollouts, newest first, with the counts of their devices."""
     rows = store.rows("SELECT id, created_at, body FROM rollouts ORDER BY id DESC LIMIT 200")
     return [_rollout(store, row) for row in rows]
 
 
-def rollout(store: Store, number: int) -> Row:
-    """One rollout with its devices; NotFoundError when there is none."""
+def rollout_summary(store: Store, number: int) -> Row:
+    """One rollout with the counts of its devices; NotFoundError when there is none."""
     row = store.row("SELECT id, created_at, body FROM rollouts WHERE id = ?", (number,))
     if row is None:
         raise NotFoundError("unknown_rollout", f"there is no rollout {number}", "see: tinyfleet rollout list")
+    return _rollout(store, row)
+
+
+def rollout(store: Store, number: int) -> Row:
+    """One rollout with its devices; NotFoundError when there is none."""
+    summary = rollout_summary(store, number)
     members = store.rows(
         """SELECT m.device, m.stage, m.refused, a.attempt, a.state, a.reason, a.detail, a.downloaded_bytes,
                   r.state AS restored, r.downloaded_bytes AS restore_downloaded_bytes
@@ -83,7 +111,17 @@ def rollout(store: Store, number: int) -> Row:
            WHERE m.rollout = ? ORDER BY m.stage, m.device""",
         (number,),
     )
-    return {**_rollout(store, row), "devices": members}
+    return {**summary, "devices": members}
+
+
+def stages(store: Store, number: int) -> list[Row]:
+    """Devices of a rollout by stage and state; state None before they were told."""
+    return store.rows(
+        """SELECT m.stage, a.state, count(*) AS devices FROM rollout_devices m
+           LEFT JOIN assignments a ON a.rollout = m.rollout AND a.device = m.device
+           WHERE m.rollout = ? AND m.stage IS NOT NULL GROUP BY 1, 2""",
+        (number,),
+    )
 
 
 def scores(store: Store) -> list[Row]:
@@ -121,13 +159,21 @@ def latencies(store: Store) -> list[Row]:
     ]
 
 
-def accuracy_by_minute(store: Store, since_minute: int) -> list[Row]:
-    """Labelled and correct answers by minute and version, for a chart."""
+def accuracy_by_minute(store: Store, since_minute: int, step: int = 1) -> list[Row]:
+    """Labelled and correct answers by version and span of ``step`` minutes, for a chart."""
     return store.rows(
-        """SELECT minute, v.model, v.version, sum(labelled) AS labelled, sum(correct) AS correct, sum(n) AS n
-           FROM score_rollup JOIN versions v USING (digest) WHERE minute >= ? GROUP BY 1, 2, 3 ORDER BY 1""",
-        (since_minute,),
+        """SELECT minute / :step * :step AS minute, v.model, v.version,
+                  sum(labelled) AS labelled, sum(correct) AS correct, sum(n) AS n
+           FROM score_rollup JOIN versions v USING (digest) WHERE minute >= :since
+           GROUP BY 1, 2, 3 ORDER BY 1""",
+        {"since": since_minute, "step": step},
     )
+
+
+def first_minute(store: Store) -> int | None:
+    """The minute of the oldest window; None before the first."""
+    row = store.row("SELECT min(minute) AS minute FROM score_rollup")
+    return row["minute"] if row else None
 
 
 def windows(store: Store, after: int = 0, limit: int = 100) -> list[Row]:
@@ -142,14 +188,39 @@ def windows(store: Store, after: int = 0, limit: int = 100) -> list[Row]:
     ]
 
 
+def device_windows(store: Store, device: str, limit: int = 50) -> list[Row]:
+    """The newest telemetry windows of one device, newest first, summed up.
+
+    In order of boot and sequence, as the device made them: what was kept back offline falls into place.
+    """
+    rows = store.rows(
+        """SELECT received_at, payload FROM telemetry WHERE device = ?
+           ORDER BY boot DESC, seq DESC LIMIT ?""",
+        (device, min(limit, MAX_PAGE)),
+    )
+    return [_window(row["received_at"], msgspec.json.decode(row["payload"], type=Telemetry)) for row in rows]
+
+
 def alerts(store: Store) -> list[Row]:
     """Alerts, newest first."""
     return store.rows("SELECT * FROM alerts ORDER BY id DESC LIMIT 200")
 
 
+def open_alerts(store: Store, limit: int = 10) -> list[Row]:
+    """Alerts that nobody has closed, newest first."""
+    return store.rows("SELECT * FROM alerts WHERE state = 'open' ORDER BY id DESC LIMIT ?", (limit,))
+
+
 def events(store: Store, limit: int = 100) -> list[Row]:
     """What happened, newest first."""
     return store.rows("SELECT * FROM events ORDER BY id DESC LIMIT ?", (min(limit, MAX_PAGE),))
+
+
+def events_of(store: Store, subject: str, limit: int = 100) -> list[Row]:
+    """What happened to one rollout or device, newest first."""
+    return store.rows(
+        "SELECT * FROM events WHERE subject = ? ORDER BY id DESC LIMIT ?", (subject, min(limit, MAX_PAGE))
+    )
 
 
 def _version(row: Row) -> Row:
@@ -162,12 +233,31 @@ def _version(row: Row) -> Row:
     return {
         "model": row["model"],
         "version": row["version"],
+        "evaluated": {str(family): score.n for family, score in manifest.evaluation.int8.items()},
         "digest": row["digest"],
         "created_at": row["created_at"],
         "payload_bytes": manifest.payload_bytes,
         "targets": {name: needs.ram_bytes for name, needs in manifest.targets.items()},
         "accuracy": evaluation,
         "labels": manifest.labels,
+    }
+
+
+def _window(received_at: float, window: Telemetry) -> Row:
+    return {
+        "received_at": received_at,
+        "boot": window.boot,
+        "seq": window.seq,
+        "model": window.model.model,
+        "version": window.model.version,
+        "n": window.n,
+        "errors": window.errors,
+        "labelled": window.labelled,
+        "correct": window.correct,
+        "clock": window.latency_clock,
+        "p50_us": latency_quantile_us(window.latency, 0.5),
+        "p99_us": latency_quantile_us(window.latency, 0.99),
+        "historical": window.historical,
     }
 
 
