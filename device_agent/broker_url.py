@@ -1,12 +1,12 @@
-"""The address of a broker: ``mqtt://[user@]host[:port]`` or ``mqtts://`` for TLS."""
+"""How a device connects to its broker: address, password from a file, TLS."""
 
 from __future__ import annotations
 
 import ssl
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
+from wire.broker import BrokerAddress
 from wire.errors import InputError
 
 _MAX_PASSWORD_BYTES = 4096
@@ -24,29 +24,14 @@ class BrokerUrl(NamedTuple):
 
 def parse_broker_url(url: str, password_file: Path | None = None, ca_file: Path | None = None) -> BrokerUrl:
     """Parse; InputError for anything else. The password comes from a file, or else from the URL."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise _bad("is not a URL") from None
-    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path.strip("/"):
-        raise _bad("is not mqtt://host:port or mqtts://host:port")
-    secure = parts.scheme == "mqtts"
-    password = None if parts.password is None else unquote(parts.password)
-    if password_file is not None:
-        password = _read_password(password_file)
+    address = BrokerAddress.parse(url)
     return BrokerUrl(
-        host=parts.hostname,
-        port=port or (8883 if secure else 1883),
-        username=None if parts.username is None else unquote(parts.username),
-        password=password,
-        tls=_context(ca_file) if secure else None,
+        host=address.host,
+        port=address.port,
+        username=address.username,
+        password=address.password if password_file is None else _read_password(password_file),
+        tls=_context(ca_file) if address.tls else None,
     )
-
-
-def _bad(why: str) -> InputError:
-    # The URL may hold a password, so it is not repeated here.
-    return InputError("bad_broker_url", f"the broker's address {why}", "write it as mqtt://127.0.0.1:1883")
 
 
 def _read_password(file: Path) -> str:

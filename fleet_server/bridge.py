@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import secrets
+import socket
 import ssl
 import threading
 import time
 from concurrent.futures import Future
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final, cast
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -27,6 +27,7 @@ from fleet_server import counters, reports
 from fleet_server.registry import Registry
 from fleet_server.store import Store, only
 from wire import topics
+from wire.broker import BrokerAddress
 from wire.errors import FleetError, LinkError, WireError
 from wire.messages import Reported, ServerState, Status, Telemetry, decode, encode
 from wire.states import Presence
@@ -43,10 +44,12 @@ class Bridge:
     def __init__(self, store: Store, registry: Registry, url: str) -> None:
         self._store = store
         self._registry = registry
-        self._url = urlsplit(url)
+        self._address = BrokerAddress.parse(url)
         self._session = 0
         self._published: set[str] = set()
         self._up = threading.Event()
+        self._connection = 0
+        """Counts connections: a message is acknowledged on the one that it came by, or not at all."""
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=store.write(_client_id),
@@ -55,10 +58,10 @@ class Bridge:
         )
         self._client.max_queued_messages_set(0)
         self._client.reconnect_delay_set(1, 30)
-        if self._url.scheme == "mqtts":
-            self._client.tls_set(tls_version=ssl.PROTOCOL_TLS_CLIENT)
-        if self._url.username:
-            self._client.username_pw_set(self._url.username, self._url.password)
+        if self._address.tls:
+            self._client.tls_set_context(ssl.create_default_context())
+        if self._address.username is not None:
+            self._client.username_pw_set(self._address.username, self._address.password)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
@@ -74,10 +77,9 @@ class Bridge:
         self._client.will_set(topics.SERVER_STATE, self._state(Presence.OFFLINE), qos=1, retain=True)
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = SESSION_EXPIRY_S
-        port = self._url.port or (8883 if self._url.scheme == "mqtts" else 1883)
         try:
             self._client.connect(
-                self._url.hostname or "127.0.0.1", port, 30, clean_start=False, properties=properties
+                self._address.host, self._address.port, 30, clean_start=False, properties=properties
             )
         except OSError as error:
             raise self._unreachable(str(error)) from error
@@ -151,6 +153,7 @@ class Bridge:
             # A broker that does not know us may have lost what it retained as well.
             self._published.clear()
             self._store.submit(_forget_published)
+        self._connection += 1
         client.subscribe([(topic, 1) for topic in topics.REPORTS])
         client.publish(topics.SERVER_STATE, self._state(Presence.ONLINE), qos=1, retain=True)
         counters.BROKER_CONNECTED.set(1)
@@ -158,12 +161,30 @@ class Bridge:
 
     def _on_disconnect(self, _client: mqtt.Client, *_: Any) -> None:
         counters.BROKER_CONNECTED.set(0)
+        counters.BROKER_DISCONNECTED.inc()
         self._up.clear()
 
     def _on_message(self, client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
         future = self._take_in(message.topic, bytes(message.payload))
+        connection = self._connection
         # The PUBACK goes out only when the future has resolved: after COMMIT.
-        future.add_done_callback(lambda done: _acknowledge(client, message, done))
+        future.add_done_callback(lambda done: self._acknowledge(client, message, connection, done))
+
+    def _acknowledge(
+        self, client: mqtt.Client, message: mqtt.MQTTMessage, connection: int, done: Future[Any]
+    ) -> None:
+        if connection != self._connection:
+            return  # the broker sends it again by the new connection
+        error = done.exception()
+        if error is None:
+            client.ack(message.mid, message.qos)
+            return
+        log.error("not stored, will be sent again: %s: %s", message.topic, error)
+        # Acknowledging what came after it would be out of order, over which rumqttd loses messages. So
+        # this connection ends here; the next one gets everything that was not acknowledged.
+        self._connection += 1
+        if (sock := client.socket()) is not None:
+            cast(socket.socket, sock).shutdown(socket.SHUT_RDWR)
 
     def _take_in(self, topic: str, payload: bytes) -> Future[Any]:
         now = time.time()
@@ -185,7 +206,7 @@ class Bridge:
         return encode(ServerState(state=presence, session=self._session))
 
     def _unreachable(self, why: str) -> LinkError:
-        where = f"{self._url.hostname}:{self._url.port}"
+        where = self._address.shown
         return LinkError("no_broker", f"cannot reach the broker at {where}: {why}", "is it running?")
 
 
@@ -208,15 +229,6 @@ def _store_message(
     if isinstance(message, Reported):
         return reports.store_reported(db, message, now)
     return reports.store_telemetry(db, message, payload, now)
-
-
-def _acknowledge(client: mqtt.Client, message: mqtt.MQTTMessage, done: Future[Any]) -> None:
-    error = done.exception()
-    if error is None:
-        client.ack(message.mid, message.qos)
-    else:
-        # Not acknowledged: the broker keeps it, and sends it again to our next session.
-        log.error("not stored, will be redelivered: %s: %s", message.topic, error)
 
 
 def _count(kind: str, done: Future[reports.Outcome]) -> None:

@@ -24,3 +24,8 @@ DEVICES: Final = Gauge(
 BROKER_CONNECTED: Final = Gauge(
     "tinyfleet_broker_connected", "1 while the bridge is connected to its broker.", registry=REGISTRY
 )
+BROKER_DISCONNECTED: Final = Counter(
+    "tinyfleet_broker_disconnects_total",
+    "Times the bridge lost or gave up its connection.",
+    registry=REGISTRY,
+)

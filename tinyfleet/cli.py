@@ -27,12 +27,13 @@ NOUNS: Final = {
 }
 #: What to install when a noun's libraries are missing.
 EXTRAS: Final = {
-    "train": "train",
-    "convert": "convert",
-    "bundle": "convert",
-    "trust": "trust",
     "agent": "agent",
+    "bundle": "convert",
+    "convert": "convert",
+    "demo": "train,convert,agent,sim,server",
     "sim": "sim",
+    "train": "train",
+    "trust": "trust",
 }
 
 

@@ -174,6 +174,13 @@ def _check_files(manifest: Manifest) -> None:
     for path in needed:
         if path not in by_path or not by_path[path].device:
             raise WireError("malformed", f"{path} is not among the device's files", "make the bundle again")
+    for name, needs in manifest.targets.items():
+        if needs.numerics not in manifest.golden.outputs:
+            raise WireError(
+                "malformed",
+                f"target {name} has no golden outputs of {needs.numerics}",
+                "make the bundle again",
+            )
     if manifest.payload_bytes > MAX_BUNDLE_BYTES:
         raise WireError(
             "oversize",

@@ -122,6 +122,11 @@ class Telemetry(Message, frozen=True, kw_only=True):
     dropped: Count = 0
     """Windows that this device had to give up since its boot because its outbox was full."""
 
+    def __post_init__(self) -> None:
+        """Decoding turns the ValueError into a WireError."""
+        if not self.correct <= self.labelled <= self.n:
+            raise ValueError("correct, labelled and n do not rise")
+
 
 T = TypeVar("T", bound=Message)
 _ENCODER: Final = msgspec.json.Encoder()

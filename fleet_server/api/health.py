@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from fleet_server import counters
 from fleet_server.api.access import RunningFleet
+from wire.broker import BrokerAddress
 
 router = APIRouter(tags=["health"])
 
@@ -23,7 +24,11 @@ def get_health(fleet: RunningFleet, response: Response) -> dict[str, Any]:
     return {
         "status": "ok" if healthy else "degraded",
         "database": answers,
-        "broker": {"connected": connected, "kind": fleet.broker.kind, "url": fleet.broker.url},
+        "broker": {
+            "connected": connected,
+            "kind": fleet.broker.kind,
+            "url": BrokerAddress.parse(fleet.broker.url).shown,
+        },
     }
 
 

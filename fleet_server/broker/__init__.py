@@ -15,10 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from fleet_server.broker.address import BrokerAddress
 from fleet_server.broker.external import ExternalBroker
 from fleet_server.broker.mosquitto import Mosquitto
 from fleet_server.broker.rumqttd import Rumqttd
+from wire.broker import BrokerAddress
 
 __all__ = ["Broker", "BrokerAddress", "ExternalBroker", "Mosquitto", "Rumqttd", "open_broker"]
 

@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import ClassVar, Final, Self
 
 from fleet_server.broker import keeper
-from fleet_server.broker.address import LOOPBACK, BrokerAddress, check_loopback, choose_port
+from fleet_server.broker.address import LOOPBACK, check_loopback, choose_port
 from fleet_server.broker.probe import probe
+from wire.broker import BrokerAddress
 from wire.errors import LinkError, StoreError
 from wire.limits import MAX_PAYLOAD_BYTES
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Final, Self
 
-from fleet_server.broker.address import BrokerAddress
 from fleet_server.broker.probe import probe
+from wire.broker import BrokerAddress
 
 
 class ExternalBroker:

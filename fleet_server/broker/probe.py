@@ -10,7 +10,7 @@ from typing import Any, Final
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
-from fleet_server.broker.address import BrokerAddress
+from wire.broker import BrokerAddress
 from wire.errors import LinkError
 
 _KEEPALIVE_S: Final = 30

@@ -1,5 +1,7 @@
 """The running server over a real broker: rollouts from publish to end, and what a kill leaves behind."""
 
+import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -8,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from fleet_server import queries, rollout_driver
+from fleet_server import counters, queries, reports, rollout_driver
 from fleet_server.fleet import Fleet
 from fleet_server.rollout import Policy
 from fleet_server.settings import Settings
-from tests.fleet_server.fake_device import FakeDevice
+from tests.fleet_server.fake_device import BOOT, FakeDevice
 from wire import topics
 from wire.errors import InputError, RefusedError
-from wire.states import Reason, UpdateState
+from wire.messages import Status
+from wire.states import Presence, Reason, UpdateState
 from wire.trust import load_root
 
 POLICY = Policy(stages=(0.25, 1.0), max_failed=0.1, deadline_s=60, soak_s=0)
@@ -128,6 +131,28 @@ def test_a_message_that_cannot_be_read_is_kept_counted_and_harms_nobody(fleet, d
     number = _roll(fleet, _publish(fleet, make_bundle(1)))
     _answer_all(fleet, devices, number, UpdateState.CONFIRMED)
     assert _state(fleet, number) == "finished"
+
+
+def test_what_could_not_be_stored_comes_again_and_is_stored_once(
+    fleet, devices, make_bundle, monkeypatch
+) -> None:
+    """A disk that is full for a moment: the connection ends, and the broker sends everything again."""
+    full = threading.Event()
+    full.set()
+    real = reports.store_status
+
+    def failing(db, status, now):
+        if full.is_set():
+            raise sqlite3.OperationalError("database or disk is full")
+        return real(db, status, now)
+
+    monkeypatch.setattr(reports, "store_status", failing)
+    device = devices[0]
+    failed = counters.BROKER_DISCONNECTED._value.get()
+    device.send("status", Status(device=device.name, state=Presence.ONLINE, session=2, boot=BOOT))
+    until(lambda: counters.BROKER_DISCONNECTED._value.get() > failed, "the bridge gave its connection up")
+    full.clear()
+    until(lambda: queries.device(fleet.store, device.name)["session"] == 2, "the status came again")
 
 
 def test_a_server_that_restarts_goes_on_with_its_rollout(

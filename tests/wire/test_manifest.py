@@ -127,3 +127,9 @@ def read_or_refused(data):
         return
     manifest = decode_manifest(data)
     assert decode_manifest(encode_manifest(manifest)) == manifest
+
+
+def test_a_target_without_golden_outputs_of_its_numerics_is_refused():
+    golden = replace(MANIFEST.golden, outputs={NumericsFamily.XNNPACK: MANIFEST.golden.inputs})
+    with pytest.raises(WireError, match="has no golden outputs of tflm"):
+        decode_manifest(encode_manifest(replace(MANIFEST, golden=golden)))

@@ -117,3 +117,9 @@ def read_or_refused(kind, payload):
         return
     message = decode(kind, payload)
     assert decode(kind, encode(message)) == message
+
+
+def test_more_correct_than_labelled_answers_are_refused():
+    claimed = encode(samples.TELEMETRY).replace(b'"labelled":30', b'"labelled":1')
+    with pytest.raises(WireError, match="do not rise"):
+        decode(Telemetry, claimed)

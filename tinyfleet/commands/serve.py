@@ -16,6 +16,7 @@ from fleet_server.app import create_app
 from fleet_server.fleet import Fleet
 from fleet_server.settings import Settings
 from tinyfleet.output import say
+from wire.broker import BrokerAddress
 from wire.errors import InputError
 
 
@@ -42,7 +43,7 @@ def command(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     fleet = Fleet(settings).start()
     say(f"dashboard  http://{settings.host}:{settings.port}/")
-    say(f"broker     {fleet.broker.url} ({fleet.broker.kind})")
+    say(f"broker     {BrokerAddress.parse(fleet.broker.url).shown} ({fleet.broker.kind})")
     say(f"API token  in {fleet.token_file}")
     try:
         uvicorn.run(
@@ -58,4 +59,5 @@ def _settings(given: dict[str, Any]) -> Settings:
     except ValidationError as error:
         problem = error.errors()[0]
         name = ".".join(str(part) for part in problem["loc"])
-        raise InputError("bad_setting", f"{name}: {problem['msg']}", "see: tinyfleet serve --help") from error
+        why = problem["msg"].removeprefix("Value error, ")
+        raise InputError("bad_setting", f"{name}: {why}", "see: tinyfleet serve --help") from error
