@@ -105,7 +105,8 @@ class Device:
         status = encode(self._reports.status(Presence.OFFLINE))
         await self._link.close(topics.device(self.name, "status"), status)
         self._outbox.close()
-        log.info("%s: stopped", self.name)
+        counts = " ".join(f"{name}={count}" for name, count in self.counters.items() if count)
+        log.info("%s: stopped; since its boot: %s", self.name, counts or "nothing to tell")
 
     async def _answer(self) -> None:
         readings = self._sensor.readings()
@@ -139,7 +140,7 @@ class Device:
             assignment = verify_assignment(setting.director_root, payload, self.name, setting.now())
         except FleetError as error:
             self._counters[error.code] += 1
-            self._complain(error)
+            log.warning("%s: assignment refused: %s", self.name, error)
             return
         self._updates.post(u.Assigned(assignment))
 

@@ -106,20 +106,18 @@ class Director:
             self.put(topics.chunk(bundle.digest, index), bundle.payload[start:end])
 
     def assign(
-        self,
-        device: str,
-        bundle: Bundle | ModelRef,
-        sequence: int,
-        policy: Policy = QUICK,
-        key: object = None,
+        self, device: str, bundle: Bundle, sequence: int, policy: Policy = QUICK, key: object = None
     ) -> None:
-        ref = bundle.ref if isinstance(bundle, Bundle) else bundle
+        self.put(topics.device(device, "desired"), self.sign(device, bundle, sequence, policy, key))
+
+    def sign(
+        self, device: str, bundle: Bundle, sequence: int, policy: Policy = QUICK, key: object = None
+    ) -> bytes:
+        attempt = f"try-{sequence}"
         assignment = Assignment(
-            device=device, sequence=sequence, attempt=f"try-{sequence}", bundle=ref, policy=policy
+            device=device, sequence=sequence, attempt=attempt, bundle=bundle.ref, policy=policy
         )
-        signer = key or self.keys.director
-        payload = trust.sign_assignment(assignment, 1000, signer, EXPIRES)  # type: ignore[arg-type]
-        self.put(topics.device(device, "desired"), payload)
+        return trust.sign_assignment(assignment, 1000, key or self.keys.director, EXPIRES)  # type: ignore[arg-type]
 
     def wait(self, what: str, condition: Callable[[], object], deadline_s: float = DEADLINE_S) -> None:
         with self._said:

@@ -133,16 +133,25 @@ def test_threat_bad_wishes_change_nothing(director: Director, agent: Agent, keys
     director.put(desired, b"x" * (MAX_PAYLOAD_BYTES + 1))
     director.put(desired, b"x" * (4 * MAX_PAYLOAD_BYTES))
     director.assign(agent.device, v1, 6, key=keys.release)
-    director.assign("pi-2", v1, 7)
+    director.put(desired, director.sign("pi-2", v1, 7))
     director.assign(agent.device, v1, 4)
     director.wait_telemetry(v2.ref, 3)
     assert director.reported[-1] == before
-    log = agent.log.read_text()
-    for complaint in ("not signed metadata", "is over", "not signed by a key", "ignored: replayed"):
-        assert log.count(complaint) == 1, log
-    assert "Traceback" not in log
     director.assign(agent.device, v1, 8)
     assert director.wait_state("try-8", "confirmed").running == v1.ref
+    assert agent.stop() == 0
+    log = agent.log.read_text()
+    complaints = (
+        "not signed metadata",
+        "is over",
+        "not signed by a key",
+        "another device",
+        "ignored: replayed",
+    )
+    assert [log.count(complaint) for complaint in complaints] == [1] * 5, log
+    for count in ("malformed=1", "oversize=1", "untrusted=2", "replayed=1"):
+        assert f" {count}" in log.splitlines()[-1]
+    assert "Traceback" not in log
 
 
 def test_threat_bundle_of_another_signer_or_target_is_rejected(
