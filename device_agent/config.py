@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
@@ -35,15 +35,20 @@ class Trust(_Table, frozen=True, kw_only=True):
     director_root: str
 
 
-class ReplayConfig(_Table, frozen=True, kw_only=True):
-    """The replay sensor."""
+class ReplayConfig(_Table, frozen=True, kw_only=True, tag_field="kind", tag="replay"):
+    """Recorded windows, played again."""
 
-    kind: Literal["replay"]
     file: str
     rate_hz: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 1.0
     groups: list[int | str] = []
     start: Count = 0
     stride: Annotated[int, msgspec.Meta(ge=1, le=2**31)] = 1
+
+
+class ProgramConfig(_Table, frozen=True, kw_only=True, tag_field="kind", tag="program"):
+    """A live sensor: a program that prints windows, see device_agent.program_sensor."""
+
+    command: Annotated[list[str], msgspec.Meta(min_length=1)]
 
 
 class OutboxConfig(_Table, frozen=True, kw_only=True):
@@ -61,7 +66,7 @@ class AgentConfig(_Table, frozen=True, kw_only=True):
     board: Name
     state_dir: str
     trust: Trust
-    sensor: ReplayConfig
+    sensor: ReplayConfig | ProgramConfig
     outbox: OutboxConfig = OutboxConfig()
     broker_password_file: str | None = None
     broker_ca_file: str | None = None

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections import Counter
+from contextlib import aclosing
 from random import Random
 from typing import Literal, NamedTuple
 
@@ -109,12 +110,12 @@ class Device:
         log.info("%s: stopped; since its boot: %s", self.name, counts or "nothing to tell")
 
     async def _answer(self) -> None:
-        readings = self._sensor.readings()
-        async for reading in readings:
-            attempt = self.state.attempt
-            policy = Policy() if attempt is None else attempt.policy
-            self._answering.report_every_s = policy.report_every_ms / 1000
-            self._answering.answer(reading)
+        async with aclosing(self._sensor.readings()) as readings:
+            async for reading in readings:
+                attempt = self.state.attempt
+                policy = Policy() if attempt is None else attempt.policy
+                self._answering.report_every_s = policy.report_every_ms / 1000
+                self._answering.answer(reading)
 
     def _will(self) -> tuple[str, bytes]:
         self._reports.new_session()

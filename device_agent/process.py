@@ -11,12 +11,21 @@ from pathlib import Path
 from random import SystemRandom
 
 from device_agent.broker_url import parse_broker_url
-from device_agent.config import AgentConfig, check_machine, hardware_of, load_config, read_root
+from device_agent.config import (
+    AgentConfig,
+    ProgramConfig,
+    ReplayConfig,
+    check_machine,
+    hardware_of,
+    load_config,
+    read_root,
+)
 from device_agent.device import Device, Parts
 from device_agent.disk import Disk
 from device_agent.notify import keep_watchdog, notify
 from device_agent.outbox import Outbox
-from device_agent.sensor import ReplaySensor, load_recording
+from device_agent.program_sensor import ProgramSensor
+from device_agent.sensor import ReplaySensor, Sensor, load_recording
 from device_agent.store import Store
 from device_agent.updates import Setting
 
@@ -37,25 +46,31 @@ def build_device(config: AgentConfig, base: Path) -> Device:
         director_root=read_root(base / config.trust.director_root),
         now=utc_now,
     )
-    sensor = config.sensor
     broker = parse_broker_url(
         config.broker,
         None if config.broker_password_file is None else base / config.broker_password_file,
         None if config.broker_ca_file is None else base / config.broker_ca_file,
     )
-    recording = load_recording(base / sensor.file, sensor.groups)
     state_dir = base / config.state_dir
     return Device(
         Parts(
             setting=setting,
             store=Store(state_dir, Disk()),
             outbox=Outbox(state_dir / "outbox.sqlite", config.outbox.max_entries, config.outbox.max_bytes),
-            sensor=ReplaySensor(recording, sensor.rate_hz, sensor.start, sensor.stride),
+            sensor=open_sensor(config.sensor, base),
             broker=broker,
             latency_clock="device",
             rng=SystemRandom(),
         )
     )
+
+
+def open_sensor(config: ReplayConfig | ProgramConfig, base: Path) -> Sensor:
+    """The sensor that a config describes."""
+    if isinstance(config, ProgramConfig):
+        return ProgramSensor(config.command)
+    recording = load_recording(base / config.file, config.groups)
+    return ReplaySensor(recording, config.rate_hz, config.start, config.stride)
 
 
 def run_agent(config_file: Path) -> None:

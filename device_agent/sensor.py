@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zipfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -23,7 +23,7 @@ class Reading(NamedTuple):
     """One raw window."""
 
     step: int
-    """Counts this sensor's readings: consecutive ones are neighbours in the stream."""
+    """Rises by one from a reading to its neighbour in the stream, by more where there is a gap."""
     position: int | None
     """Where it is in the replayed file; None for a live sensor."""
     window: NDArray[np.float32]
@@ -36,7 +36,7 @@ class Sensor(Protocol):
     stride: int
     """Step between the stream positions of consecutive readings."""
 
-    def readings(self) -> AsyncIterator[Reading]:
+    def readings(self) -> AsyncGenerator[Reading, None]:
         """Endless; each window is there when it is due."""
 
 
@@ -77,24 +77,32 @@ class ReplaySensor:
         self._period_s = 1.0 / rate_hz
         self._start = start
 
-    async def readings(self) -> AsyncIterator[Reading]:
+    async def readings(self) -> AsyncGenerator[Reading, None]:
         """One reading a period by absolute deadlines, so that the pace does not drift."""
-        step = 0
+        taken = step = 0
         due = time.monotonic()
         while True:
-            yield self._reading(step)
-            step += 1
+            reading = self._reading(taken, step)
+            yield reading
+            taken += 1
+            # Where the recording starts anew, or has a gap, there is a gap between the steps as well.
+            step += 1 if self._position(taken) == (reading.position or 0) + self.stride else 2
             due += self._period_s
             now = time.monotonic()
             if now - due > _MAX_LATE_S:
                 due = now
             await asyncio.sleep(max(0.0, due - now))
 
-    def _reading(self, step: int) -> Reading:
+    def _position(self, taken: int) -> int:
+        """Where in the file the reading after ``taken`` others is."""
+        indices = self._recording.indices
+        return int(indices[(self._start + taken * self.stride) % len(indices)])
+
+    def _reading(self, taken: int, step: int) -> Reading:
         indices, windows, labels = self._recording
-        position = (self._start + step * self.stride) % len(indices)
-        label = None if labels is None else int(labels[position])
-        return Reading(step, int(indices[position]), windows[position], label)
+        chosen = (self._start + taken * self.stride) % len(indices)
+        label = None if labels is None else int(labels[chosen])
+        return Reading(step, self._position(taken), windows[chosen], label)
 
 
 def _read(file: Path) -> dict[str, NDArray[Any]]:

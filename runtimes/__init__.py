@@ -22,7 +22,8 @@ class Interpreter(Protocol):
 def open_model(numerics: NumericsFamily, model: bytes, arena_bytes: int | None = None) -> Interpreter:
     """Load a model in the interpreter of a numerics family.
 
-    ``arena_bytes`` is the tensor arena's size for tflm (None: as much as it likes); xnnpack has none.
+    ``arena_bytes`` is the tensor arena's size for tflm; None is the wheel's default, ten times the
+    file, which a small file with large activations exceeds. xnnpack has no arena and ignores it.
     Raises RefusedError with the runtime's own words when it will not load the model.
     """
     if numerics is NumericsFamily.TFLM:

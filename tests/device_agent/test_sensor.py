@@ -34,7 +34,7 @@ def test_positions_are_those_of_the_file_and_wrap_around(file: Path) -> None:
     assert [r.position for r in readings] == [chosen[i] for i in (4, 1, 4, 1)]
     assert [float(r.window[0, 0]) for r in readings] == [r.position for r in readings]
     assert [r.label for r in readings] == [(r.position or 0) + 100 for r in readings]
-    assert [r.step for r in readings] == [0, 1, 2, 3]
+    assert [r.step for r in readings] == [0, 2, 4, 6], "no two are neighbours in the file"
 
 
 def test_the_pace_is_kept_without_drift(file: Path) -> None:

@@ -54,7 +54,7 @@ def compare(bundle: Path, data: Path, windows: Iterable[Telemetry]) -> Compariso
     for window in windows:
         if window.numerics not in right:
             right[window.numerics] = _right_answers(manifest, model, window.numerics, inputs, labels)
-        again = int(right[window.numerics][_positions(window, len(labels))].sum())
+        again = int(right[window.numerics][_positions(window)].sum())
         differing += again != window.correct
         reported += window.correct
         recomputed += again
@@ -66,10 +66,10 @@ def compare(bundle: Path, data: Path, windows: Iterable[Telemetry]) -> Compariso
     )
 
 
-def _positions(window: Telemetry, length: int) -> NDArray[np.int64]:
-    """Indices of the replayed inputs that a window covers."""
+def _positions(window: Telemetry) -> NDArray[np.int64]:
+    """Indices of the replayed inputs that a window covers; a window has no gaps."""
     positions: NDArray[np.int64] = (window.first or 0) + window.stride * np.arange(window.n, dtype=np.int64)
-    return positions % length
+    return positions
 
 
 def _right_answers(
@@ -80,7 +80,8 @@ def _right_answers(
     labels: NDArray[np.integer[Any]],
 ) -> NDArray[np.bool_]:
     """Whether the model is right, for each input; shape (n,)."""
-    interpreter = open_model(numerics, model)
+    arena = max(needs.ram_bytes for needs in manifest.targets.values() if needs.numerics is numerics)
+    interpreter = open_model(numerics, model, arena)
     quantised = preprocess.quantise(manifest.input, preprocess.apply(manifest.preprocessing, inputs))
     answers = np.array([interpreter.run(window).argmax() for window in quantised])
     right: NDArray[np.bool_] = answers == labels
