@@ -16,8 +16,8 @@ from wire.states import Presence
 
 #: Messages on their way at once.
 _IN_FLIGHT: Final = 8
-#: Pause after the broker refused a message.
-_REFUSED_PAUSE_S: Final = 5.0
+#: Pause after the broker refused a message, or had nobody to give it to.
+_REFUSED_PAUSE_S: Final = 2.0
 
 
 class Delivery:
@@ -72,6 +72,7 @@ class Delivery:
                     await self._deliver(entries)
             except FleetError as error:
                 self._complain(error)
+                self._outbox.mark_historical()
                 await asyncio.sleep(_REFUSED_PAUSE_S)
                 self._work.set()
 

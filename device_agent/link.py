@@ -24,6 +24,9 @@ from wire.limits import MAX_PAYLOAD_BYTES
 SESSION_EXPIRY_S: Final = 3600
 KEEPALIVE_S: Final = 30
 CONNACK_TIMEOUT_S: Final = 10.0
+#: MQTT 5.0, 3.4.2.1: accepted, and thrown away. A broker that lost its sessions in a crash may still
+#: say that the server is online.
+NO_MATCHING_SUBSCRIBERS: Final = 0x10
 #: A payload at the limit, with its topic and properties.
 MAX_PACKET_BYTES: Final = MAX_PAYLOAD_BYTES + 1024
 #: A connection that lasted this long was a good one: the back-off starts anew. Two devices with one
@@ -67,7 +70,7 @@ class Link:
             self._client.unsubscribe(topic)
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> asyncio.Future[None]:
-        """Send at QoS 1; the result is there with the PUBACK, LinkError when the broker refuses."""
+        """Send at QoS 1; the result is there with the PUBACK, LinkError when nobody will get it."""
         info = self._client.publish(topic, payload, qos=1, retain=retain)
         acked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         acked.add_done_callback(lambda future: future.cancelled() or future.exception())
@@ -225,6 +228,10 @@ class Link:
         if reason.is_failure:
             acked.set_exception(
                 LinkError("refused", f"the broker refuses a report: {reason}", "check its ACL")
+            )
+        elif reason.value == NO_MATCHING_SUBSCRIBERS:
+            acked.set_exception(
+                LinkError("nobody", "nobody has subscribed to the report", "is the server up?")
             )
         else:
             acked.set_result(None)

@@ -14,6 +14,8 @@ from pathlib import Path
 import msgspec
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from tests.device_agent.small_bundle import EXPIRES, Bundle, Keys, write_recording
 from wire import topics, trust
@@ -85,11 +87,17 @@ class Director:
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, "director", protocol=mqtt.MQTTv5)
         self._client.on_message = self._on_message
         self._client.on_connect = lambda client, *_: [client.subscribe(t, qos=1) for t in topics.REPORTS]
-        self._client.connect("127.0.0.1", broker.port)
+        # Like the server's: the session outlives the connection, so that a restart loses nothing.
+        session = Properties(PacketTypes.CONNECT)
+        session.SessionExpiryInterval = 3600
+        self._client.connect("127.0.0.1", broker.port, clean_start=False, properties=session)
         self._client.loop_start()
 
-    def close(self) -> None:
-        self._client.disconnect()
+    def close(self, forget: bool = False) -> None:
+        """Disconnect; ``forget``: and end the session, as a crashed broker would."""
+        end = Properties(PacketTypes.DISCONNECT)
+        end.SessionExpiryInterval = 0 if forget else 3600
+        self._client.disconnect(properties=end)
         self._client.loop_stop()
 
     def server(self, presence: Presence) -> None:

@@ -227,6 +227,20 @@ def test_reports_survive_a_broker_restart(
     assert seen == list(range(1, len(seen) + 1))
 
 
+def test_reports_that_nobody_subscribed_to_are_kept(
+    broker: Broker, director: Director, agent: Agent, keys: Keys
+) -> None:
+    bring_up(director, agent, keys)
+    director.wait_telemetry(make_bundle(keys, 1).ref, 2)
+    director.close(forget=True)
+    eventually(lambda: waiting(agent.state_dir / "outbox.sqlite") >= 5, "five windows wait")
+    later = Director(broker, keys)
+    later.wait("all of them", lambda: len(later.telemetry) >= 5)
+    later.close()
+    seen = {w.seq for w in (*director.telemetry, *director.reported, *later.telemetry)}
+    assert set(range(1, max(w.seq for w in later.telemetry))) <= seen
+
+
 def waiting(outbox: object) -> int:
     with contextlib.closing(sqlite3.connect(f"file:{outbox}?mode=ro", uri=True)) as db:
         return int(db.execute("SELECT count(*) FROM outbox").fetchone()[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from device_agent import update_state as u
 from device_agent.updater import MAX_TRIALS, step
@@ -14,6 +14,14 @@ from wire.trust import Assignment
 
 DIGESTS = {1: "1" * 64, 2: "2" * 64, 3: "3" * 64}
 PROGRESS = [u.Verified, u.Installed, u.TrialStarted, u.TrialPassed]
+NEXT = {
+    UpdateState.QUEUED: lambda attempt: u.DownloadStarted(attempt, 0),
+    UpdateState.DOWNLOADING: lambda attempt: u.Downloaded(attempt, 100),
+    UpdateState.DOWNLOADED: u.Verified,
+    UpdateState.VERIFIED: u.Installed,
+    UpdateState.INSTALLED: u.TrialStarted,
+    UpdateState.TESTING: u.TrialPassed,
+}
 
 
 def bundle(version: int) -> ModelRef:
@@ -66,8 +74,13 @@ class AnyOrder(RuleBasedStateMachine):
         before = self.state
         self.state, actions = step(before, event)
         assert self.state.sequence >= before.sequence
+        current = before.attempt and before.attempt.id
+        if isinstance(event, u.Progress) and event.attempt != current:
+            assert (self.state, actions) == (before, [])
         if self.state.confirmed != before.confirmed:
             assert isinstance(event, u.TrialPassed)
+            assert before.attempt
+            assert event.attempt == before.attempt.id
             assert event.attempt not in self.aborted
         for action in actions[:executed]:
             self.execute(action)
@@ -105,14 +118,24 @@ class AnyOrder(RuleBasedStateMachine):
     def downloads(self, kind: type, late: int, size: int, executed: int) -> None:
         self.feed(kind(f"t{self.sequence - late}", size), executed)
 
-    @precondition(lambda self: self.state.attempt)
-    @rule(kind=st.sampled_from(PROGRESS), late=st.booleans(), executed=st.integers(0, 9))
-    def advances(self, kind: type, late: bool, executed: int) -> None:
+    @rule(steps=st.integers(1, 6))
+    def goes_well(self, steps: int) -> None:
+        for _ in range(steps):
+            attempt = self.state.attempt
+            if attempt is None or attempt.state not in NEXT:
+                return
+            if attempt.state is UpdateState.VERIFIED:
+                self.execute(u.Install(attempt))
+            self.feed(NEXT[attempt.state](attempt.id))
+
+    @rule(kind=st.sampled_from(PROGRESS), late=st.integers(0, 2), executed=st.integers(0, 9))
+    def advances(self, kind: type, late: int, executed: int) -> None:
+        name = f"t{self.sequence - late}"
         attempt = self.state.attempt
-        assert attempt is not None
-        if kind is u.Installed and not late and self.disk[attempt.slot] != attempt.bundle.digest:
+        current = attempt is not None and attempt.id == name
+        if kind is u.Installed and current and self.disk[attempt.slot] != attempt.bundle.digest:
             return  # a device says Installed only after it did
-        self.feed(kind("t0" if late else attempt.id), executed)
+        self.feed(kind(name), executed)
 
     @rule(reason=st.sampled_from(list(Reason)), late=st.integers(0, 1), executed=st.integers(0, 9))
     def fails(self, reason: Reason, late: int, executed: int) -> None:
