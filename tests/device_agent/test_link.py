@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from device_agent.broker_url import BrokerUrl, parse_broker_url
 from device_agent.link import Link
 from tests.device_agent.agent_rig import DEADLINE_S, Broker
+from wire.errors import LinkError
 from wire.limits import MAX_PAYLOAD_BYTES
 
 
@@ -53,7 +54,8 @@ async def receive(link: Link, topic: str) -> bytes:
 async def large_message_over(link: Link) -> None:
     payload = bytes(range(256)) * (MAX_PAYLOAD_BYTES // 256)
     await link.up.wait()
-    await link.publish("large", payload, retain=True)
+    with pytest.raises(LinkError, match="nobody has subscribed"):
+        await link.publish("large", payload, retain=True)
     assert await receive(link, "large") == payload
     link.unsubscribe("large")
     link.subscribe("many", lambda payload: None)
