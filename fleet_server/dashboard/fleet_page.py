@@ -19,7 +19,7 @@ from fleet_server.store import Row, Store
 
 _COLUMNS = (
     Column("device", "Device", "link", sort=True),
-    Column("presence", "Presence", "chip", sort=True, wide=True),
+    Column("presence", "Presence", "chip", sort=True),
     Column("board", "Board", sort=True, wide=True),
     Column("version", "Runs", sort=True),
     Column("state", "Last update", "chip", sort=True),

@@ -98,6 +98,11 @@ def percent(share: float | None, digits: int = 1) -> str:
     return NONE if share is None else f"{100 * share:.{digits}f}{_NBSP}%"
 
 
+def many(count: int, noun: str) -> str:
+    """A number of things, with the noun in its number."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def share_of(part: int, whole: int) -> float | None:
     """``part / whole``; None of nothing."""
     return part / whole if whole else None

@@ -20,9 +20,9 @@ _NAME = Column("name", "Version")
 _VERSIONS = (
     _NAME,
     Column("family", "Numerics"),
-    Column("float32", "Float, evaluated", right=True, wide=True),
-    Column("int8", "int8, evaluated", "note", right=True),
-    Column("seen", "int8, in the field", "note", right=True),
+    Column("float32", "float evaluated", right=True, wide=True),
+    Column("int8", "int8 evaluated", "note", right=True),
+    Column("seen", "int8 in the field", "note", right=True),
     Column("devices", "Devices", right=True, wide=True),
     Column("bundle", "Payload", right=True, wide=True),
     Column("entered", "Entered", right=True, wide=True),
@@ -32,7 +32,7 @@ _LATENCY = (
     Column("clock", "Measured with", "wrap"),
     Column("p50", "p50", right=True),
     Column("p99", "p99", right=True),
-    Column("n", "Inferences", right=True),
+    Column("n", "Inferences", right=True, wide=True),
 )
 
 

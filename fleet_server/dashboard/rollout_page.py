@@ -103,7 +103,7 @@ class RolloutView:
         bundle = rollout["bundle"]
         self._state.show(rollout["state"])
         self._what.text = (
-            f"{fmt.version(bundle['model'], bundle['version'])} to {rollout['total']} devices, "
+            f"{fmt.version(bundle['model'], bundle['version'])} to {fmt.many(rollout['total'], 'device')}, "
             f"begun {fmt.ago(rollout['created_at'], snapshot.now)}"
         )
         self._show_reason(rollout)
@@ -122,9 +122,9 @@ class RolloutView:
         self._callout.visible = halted
         recolour(self._callout, fmt.tone(rollout["state"]))
         self._why.text = f"Stopped: {fmt.why(rollout['reason'])}" if halted else ""
-        spared = rollout["total"] - rollout["exposed"]
+        told, total = rollout["exposed"], rollout["total"]
         self._then.text = (
-            f"{rollout['exposed']} devices were told to take it; {spared} of {rollout['total']} never were."
+            f"Told to take it: {told} of {fmt.many(total, 'device')}. Never told: {total - told}."
         )
 
 

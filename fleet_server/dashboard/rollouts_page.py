@@ -25,6 +25,9 @@ _COLUMNS = (
     Column("begun", "Begun", right=True, wide=True),
 )
 
+#: Rollouts on the page; the older ones are told by the API.
+SHOWN = 50
+
 
 async def page(request: Request) -> None:
     """All rollouts."""
@@ -41,7 +44,7 @@ class RolloutsView:
         self._store = store
 
     def load(self) -> list[Row]:
-        """The newest 200."""
+        """All of them, of which the newest are shown."""
         return queries.rollouts(self._store)
 
     def build(self, _refresh: Callable[[], Awaitable[None]]) -> None:
@@ -53,7 +56,7 @@ class RolloutsView:
     def show(self, snapshot: list[Row]) -> None:
         """Bring the rows up to date."""
         now = time.time()
-        self._table.show([_row(row, now) for row in snapshot])
+        self._table.show([_row(row, now) for row in snapshot[:SHOWN]])
 
 
 def _row(row: Row, now: float) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Track:
 def _progress(rollout: Row, stage: Row, states: dict[str, int], now: float) -> str:
     sums = _by_tone(states)
     if not states:
-        return f"{stage['devices']} devices, none told yet"
+        return f"{fmt.many(stage['devices'], 'device')}, none told yet"
     said = f"{sums['ok']} of {stage['devices']} confirmed"
     if sums["bad"]:
         said += f", {sums['bad']} failed"

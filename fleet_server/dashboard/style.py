@@ -53,7 +53,7 @@ h2 { font-size: 13px; font-weight: 600; line-height: 1.3; margin: 0 0 10px; colo
   .top nav { order: 3; flex: 1 0 100%; margin-left: -10px; } .health { margin-left: auto; gap: 12px;
   font-size: 12px; }
   .split, .halves, .thirds, .split > div, .stack { gap: 12px; } .card { padding: 12px; }
-  .wide { display: none; } }
+  .wide { display: none !important; } }
 """
 
 _PARTS: Final = """
@@ -95,7 +95,6 @@ _PARTS: Final = """
 .item .text { overflow-wrap: anywhere; } .item .when { color: var(--ink2); white-space: nowrap; }
 .item .subject { grid-column: 1; color: var(--ink2); overflow-wrap: anywhere; }
 .empty { color: var(--ink2); padding: 16px 0; text-align: center; }
-.q-table__bottom-nodata-icon { display: none; }
 .facts { margin: 0; display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr));
   gap: 12px 20px; }
 .facts dt { color: var(--ink2); font-size: 12px; } .facts dd { margin: 0; overflow-wrap: anywhere; }
@@ -109,20 +108,23 @@ _PARTS: Final = """
 """
 
 _TABLE: Final = """
-.q-table__container { background: none; color: inherit; box-shadow: none; }
-.q-table { font-size: 13px; } .q-table thead tr, .q-table tbody td { height: 34px; }
-.q-table th { font-size: 12px; font-weight: 500; color: var(--ink2); }
-.q-table th, .q-table td { padding: 4px 10px; border-color: var(--line) !important; }
-.q-table td { font-size: 13px; vertical-align: middle; }
-.q-table td .note { display: block; font-size: 12px; white-space: normal; min-width: 120px; }
-.q-table th:first-child, .q-table td:first-child { padding-left: 0; }
-.q-table th:last-child, .q-table td:last-child { padding-right: 0; }
-.q-table tbody tr:hover { background: var(--soft); } .q-table td:before { display: none; }
-.q-table__bottom { border-color: var(--line); padding: 4px 0 0; min-height: 40px; color: var(--ink2);
-  font-size: 12px; }
-.q-table__bottom--nodata { justify-content: center; }
-.q-table__bottom .q-btn { color: var(--ink); }
-.q-table__select { display: none; }
+.scroll { overflow-x: auto; }
+table { width: 100%; border-collapse: collapse; font-size: 13px; }
+th, td { padding: 4px 10px; height: 34px; text-align: left; white-space: nowrap; }
+th { font-size: 12px; font-weight: 500; color: var(--ink2); }
+td { border-top: 1px solid var(--line); }
+th:first-child, td:first-child { padding-left: 0; } th:last-child, td:last-child { padding-right: 0; }
+th.right, td.right { text-align: right; } td.cell-wrap { white-space: normal; min-width: 140px; }
+td .note { font-size: 12px; white-space: normal; min-width: 120px; }
+tbody tr:hover { background: var(--soft); }
+th button { all: unset; cursor: pointer; } th button:hover { color: var(--ink); }
+th[aria-sort] button::after { content: " \\2191"; }
+th[aria-sort=descending] button::after { content: " \\2193"; }
+@media (max-width: 600px) { th, td { padding: 4px 5px; } th { white-space: normal; }
+  td .note, td.cell-wrap { min-width: 0; } }
+.pager { display: flex; align-items: center; justify-content: flex-end; gap: 4px; margin-top: 6px;
+  min-height: 32px; }
+.pager .q-btn { color: var(--ink); } .pager .note { margin-right: 8px; font-size: 12px; }
 .toolbar { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 8px;
   margin-bottom: 6px; }
 .toolbar h2 { margin: 0; }
@@ -134,7 +136,6 @@ _TABLE: Final = """
 .toolbar .q-field__native { color: var(--ink); font-size: 13px; padding: 0; }
 .toolbar .q-field__native::placeholder { color: var(--ink2); opacity: 1; }
 .toolbar .q-field__marginal { height: 34px; color: var(--ink2); font-size: 18px; }
-.q-table td.wrap { white-space: normal; min-width: 140px; }
 .mini { width: 96px; display: inline-flex; vertical-align: middle; margin-right: 8px; }
 """
 

@@ -3,72 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, NamedTuple
 
 import msgspec
 from nicegui import events, ui
 
-from fleet_server.dashboard.parts import box, text
+from fleet_server.dashboard.cells import Cell, Column
+from fleet_server.dashboard.parts import Keyed, box, text
 from fleet_server.listing import Page
 from fleet_server.store import Row
 
-_HEADER: Final = """
-<q-th :props="props" scope="col" :tabindex="props.col.sortable ? 0 : undefined"
-      @keydown.enter="props.col.sortable && props.sort(props.col.name)">{{ props.col.label }}</q-th>"""
-#: Vue interpolation escapes what it shows; ``{c}`` is a column's name, which is ours.
-_CELLS: Final = {
-    "link": '<q-td :props="props"><a :href="props.row.{c}_href">{{{{ props.value }}}}</a></q-td>',
-    "chip": """
-<q-td :props="props"><span class="chip" :class="'tone-' + props.row.{c}_tone">{{{{ props.value }}}}</span>
-<span v-if="props.row.{c}_note" class="note">{{{{ props.row.{c}_note }}}}</span></q-td>""",
-    "note": """
-<q-td :props="props">{{{{ props.value }}}}
-<span v-if="props.row.{c}_note" class="note">{{{{ props.row.{c}_note }}}}</span></q-td>""",
-    "wrap": '<q-td :props="props" class="wrap">{{{{ props.value }}}}</q-td>',
-    "progress": """
-<q-td :props="props"><span class="track mini"><span v-for="part in props.row.{c}_parts"
-:class="'tone-' + part[0]" :style="{{width: part[1] + '%'}}"></span></span>{{{{ props.value }}}}</q-td>""",
-}
-
-
-class Column(NamedTuple):
-    """One column; ``kind`` is how its cells look."""
-
-    name: str
-    label: str
-    kind: str = "text"
-    sort: bool = False
-    right: bool = False
-    wide: bool = False
-    """Left out on phones."""
+__all__ = ["Column", "PagedTable", "Table"]
 
 
 class Table:
-    """Rows of columns, without paging."""
+    """Rows of columns, all of them on one page."""
 
-    def __init__(self, columns: Sequence[Column], *, key: str, empty: str, page_size: int = 0) -> None:
-        pagination = {"rowsPerPage": page_size, "page": 1, "rowsNumber": 0} if page_size else None
-        self._table = ui.table(
-            rows=[], columns=[_column(c) for c in columns], row_key=key, pagination=pagination
-        )
-        self._table.props(f'flat dense no-data-label="{empty}" hide-selected-banner binary-state-sort')
-        self._table.props(f":rows-per-page-options=[{page_size}]")
-        self._table.classes("full-width")
-        self._table.add_slot("header-cell", _HEADER)
-        for column in columns:
-            if column.kind in _CELLS:
-                self._table.add_slot(f"body-cell-{column.name}", _CELLS[column.kind].format(c=column.name))
+    def __init__(self, columns: Sequence[Column], *, key: str, empty: str) -> None:
+        self._columns, self._key = list(columns), key
+        self._heads: dict[str, ui.element] = {}
+        with box("scroll"):
+            self._table = box("", "table")
+            self._fill()
+        self._empty = text(empty, "empty")
 
     def reshape(self, columns: Sequence[Column]) -> None:
         """Change the columns."""
-        described = [_column(column) for column in columns]
-        if described != self._table.columns:
-            self._table.columns = described
+        if list(columns) != self._columns:
+            self._columns = list(columns)
+            self._table.clear()
+            self._fill()
 
-    def show(self, rows: list[Row]) -> None:
+    def show(self, rows: Sequence[Row]) -> None:
         """Change the rows; those with a known key stay the same elements."""
-        if rows != self._table.rows:
-            self._table.rows = rows
+        self._empty.visible = not rows
+        for row, cells in zip(rows, self._rows.sync([row[self._key] for row in rows]), strict=True):
+            for cell in cells:
+                cell.show(row)
+
+    def _fill(self) -> None:
+        with self._table:
+            with box("", "thead"), box("", "tr"):
+                for column in self._columns:
+                    self._head(column)
+            self._rows: Keyed[str, list[Cell]] = Keyed(box("", "tbody"), self._make)
+
+    def _head(self, column: Column) -> None:
+        with box(column.classes, "th").props("scope=col") as head:
+            text(column.label, tag="span")
+        self._heads[column.name] = head
+
+    def _make(self) -> tuple[ui.element, list[Cell]]:
+        with box("", "tr") as row:
+            return row, [Cell(column) for column in self._columns]
 
 
 class PagedTable(Table):
@@ -87,17 +73,25 @@ class PagedTable(Table):
     ) -> None:
         self.page = Page(limit=page_size, sort=sort)
         self._changed = changed
+        self._total = 0
         with box("card", "section").props(f'aria-label="{title}"'):
             with box("toolbar"):
                 text(title, tag="h2")
                 self._search(title)
-            super().__init__(columns, key=key, empty=empty, page_size=page_size)
-        self._table.on("request", self._turn, ["pagination"])
+            super().__init__(columns, key=key, empty=empty)
+            with box("pager"):
+                self._where = text(classes="note")
+                self._back = self._button("chevron_left", "Previous page", -1)
+                self._on = self._button("chevron_right", "Next page", 1)
+        self._mark()
 
-    def fill(self, rows: list[Row], total: int) -> None:
+    def fill(self, rows: Sequence[Row], total: int) -> None:
         """Show the page's rows of ``total``."""
-        if self._table.pagination.get("rowsNumber") != total:
-            self._table.pagination = {**self._table.pagination, "rowsNumber": total}
+        self._total = total
+        first = self.page.offset + 1
+        self._where.text = f"{first:,} to {first + len(rows) - 1:,} of {total:,}" if rows else ""
+        self._back.set_enabled(self.page.offset > 0)
+        self._on.set_enabled(self.page.offset + len(rows) < total)
         self.show(rows)
 
     def _search(self, title: str) -> None:
@@ -106,33 +100,41 @@ class PagedTable(Table):
         with field.add_slot("prepend"):
             ui.icon("search")
 
+    def _button(self, icon: str, name: str, step: int) -> ui.button:
+        button = ui.button(icon=icon, color=None, on_click=lambda: self._turn(step))
+        button.props(f'flat dense round aria-label="{name}"')
+        return button
+
+    def _head(self, column: Column) -> None:
+        if not column.sort:
+            super()._head(column)
+            return
+        with box(column.classes, "th").props("scope=col") as head:
+            button = text(column.label, tag="button").props("type=button")
+            button.on("click", lambda: self._sort(column.name))
+        self._heads[column.name] = head
+
     async def _filter(self, event: events.ValueChangeEventArguments[str | None]) -> None:
-        self.page = msgspec.structs.replace(self.page, text=(event.value or "")[:200], offset=0)
-        self._table.pagination = {**self._table.pagination, "page": 1}
+        await self._ask(text=(event.value or "")[:200], offset=0)
+
+    async def _sort(self, name: str) -> None:
+        again = self.page.sort == name
+        await self._ask(sort=name, descending=again and not self.page.descending, offset=0)
+        self._mark()
+
+    async def _turn(self, step: int) -> None:
+        offset = self.page.offset + step * self.page.limit
+        if 0 <= offset < self._total:
+            await self._ask(offset=offset)
+
+    async def _ask(self, **changes: str | int | bool) -> None:
+        self.page = msgspec.structs.replace(self.page, **changes)
         await self._changed()
 
-    async def _turn(self, event: events.GenericEventArguments) -> None:
-        asked = event.args["pagination"]
-        number = max(1, int(asked.get("page") or 1))
-        self.page = msgspec.structs.replace(
-            self.page,
-            sort=str(asked.get("sortBy") or ""),
-            descending=bool(asked.get("descending")),
-            offset=(number - 1) * self.page.limit,
-        )
-        kept = {name: asked.get(name) for name in ("sortBy", "descending")}
-        self._table.pagination = {**self._table.pagination, **kept, "page": number}
-        await self._changed()
-
-
-def _column(column: Column) -> dict[str, Any]:
-    hidden = "wide" if column.wide else ""
-    return {
-        "name": column.name,
-        "label": column.label,
-        "field": column.name,
-        "sortable": column.sort,
-        "align": "right" if column.right else "left",
-        "classes": hidden,
-        "headerClasses": hidden,
-    }
+    def _mark(self) -> None:
+        """Say at the column by which the rows are in order."""
+        for name, head in self._heads.items():
+            if name == self.page.sort:
+                head.props(f"aria-sort={'descending' if self.page.descending else 'ascending'}")
+            else:
+                head.props(remove="aria-sort")
