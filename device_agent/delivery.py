@@ -31,6 +31,7 @@ class Delivery:
         self._topic = topic
         self._complain = complain
         self._server_online = False
+        self._server_session: int | None = None
         self._work = asyncio.Event()
 
     @property
@@ -43,13 +44,19 @@ class Delivery:
         self._outbox.add(encode(telemetry), historical=not self._open)
         self._work.set()
 
-    def server_says(self, payload: bytes) -> None:
-        """Handle topic ``server/state``."""
+    def server_says(self, payload: bytes) -> bool:
+        """Handle topic ``server/state``; whether a server is there that was not there before."""
         try:
-            self._server_online = bool(payload) and decode(ServerState, payload).state is Presence.ONLINE
+            said = decode(ServerState, payload) if payload else None
         except FleetError as error:
             self._complain(error)
+            return False
+        self._server_online = said is not None and said.state is Presence.ONLINE
         self.interrupted()
+        if said is None or not self._server_online or said.session == self._server_session:
+            return False
+        self._server_session = said.session
+        return True
 
     def interrupted(self) -> None:
         """The link or the server came or went."""

@@ -90,7 +90,7 @@ class Device:
     async def run(self) -> None:
         """Work until cancelled, then say goodbye: windows are kept, presence is offline."""
         self._link.subscribe(topics.device(self.name, "desired"), self._on_desired)
-        self._link.subscribe(topics.SERVER_STATE, self._delivery.server_says)
+        self._link.subscribe(topics.SERVER_STATE, self._on_server)
         self._updates.post(u.Booted())
         try:
             async with asyncio.TaskGroup() as group:
@@ -123,10 +123,19 @@ class Device:
 
     def _on_up(self) -> None:
         log.info("%s: connected", self.name)
+        self._assert()
+        self._delivery.interrupted()
+
+    def _on_server(self, payload: bytes) -> None:
+        # A new server, or one whose broker has forgotten what it retained, must not miss us.
+        if self._delivery.server_says(payload):
+            self._assert()
+
+    def _assert(self) -> None:
+        """Say who and how we are, retained."""
         status = encode(self._reports.status(Presence.ONLINE))
         self._link.publish(topics.device(self.name, "status"), status, retain=True)
         self._report(self.state.attempt)
-        self._delivery.interrupted()
 
     def _on_down(self, why: str) -> None:
         self._counters["link_lost"] += 1

@@ -1,4 +1,4 @@
-"""The whole loop as a user runs it: real training, real broker, real processes, and what the JSON promises."""
+"""The whole loop as a user runs it: real training, broker and processes, and what the JSON promises."""
 
 import json
 import subprocess

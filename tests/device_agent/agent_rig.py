@@ -100,8 +100,8 @@ class Director:
         self._client.disconnect(properties=end)
         self._client.loop_stop()
 
-    def server(self, presence: Presence) -> None:
-        self.put(topics.SERVER_STATE, encode(ServerState(state=presence, session=1)))
+    def server(self, presence: Presence, session: int = 1) -> None:
+        self.put(topics.SERVER_STATE, encode(ServerState(state=presence, session=session)))
 
     def put(self, topic: str, payload: bytes) -> None:
         self._client.publish(topic, payload, qos=1, retain=True).wait_for_publish(DEADLINE_S)

@@ -241,6 +241,18 @@ def test_reports_that_nobody_subscribed_to_are_kept(
     assert set(range(1, max(w.seq for w in later.telemetry))) <= seen
 
 
+def test_a_new_server_is_told_everything_again(director: Director, agent: Agent, keys: Keys) -> None:
+    bring_up(director, agent, keys)
+    before = len(director.statuses), len(director.reported)
+    director.server(Presence.ONLINE, session=2)
+    director.wait(
+        "status and report for the new server",
+        lambda: len(director.statuses) > before[0] and len(director.reported) > before[1],
+    )
+    assert director.statuses[-1].state is Presence.ONLINE
+    assert director.reported[-1].running == make_bundle(keys, 1).ref
+
+
 def waiting(outbox: object) -> int:
     with contextlib.closing(sqlite3.connect(f"file:{outbox}?mode=ro", uri=True)) as db:
         return int(db.execute("SELECT count(*) FROM outbox").fetchone()[0])
