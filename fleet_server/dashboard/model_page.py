@@ -59,6 +59,7 @@ class ModelsView:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._field = field.FieldSource(store)
 
     def load(self) -> Snapshot:
         """Manifests and sums over all reports."""
@@ -68,7 +69,7 @@ class ModelsView:
             versions=queries.models(store),
             scores=queries.scores(store),
             running=queries.overview(store)["versions"],
-            field=field.load(store),
+            field=self._field.load(),
         )
 
     def build(self, _refresh: Callable[[], Awaitable[None]]) -> None:

@@ -50,6 +50,7 @@ class RolloutView:
 
     def __init__(self, store: Store, number: str) -> None:
         self._store = store
+        self._field = field.FieldSource(store)
         # Longer than any id is none: SQLite's integers end.
         self._number = int(number) if number.isdecimal() and len(number) < 10 else 0
         self._table: PagedTable | None = None
@@ -68,7 +69,7 @@ class RolloutView:
             events=queries.events_of(store, f"rollout {number}", 20),
             members=members,
             matching=matching,
-            field=field.load(store),
+            field=self._field.load(),
         )
 
     def build(self, refresh: Callable[[], Awaitable[None]]) -> None:
