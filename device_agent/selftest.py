@@ -55,10 +55,9 @@ def read_npy(data: bytes, shape: Sequence[int]) -> Int8:
 
 def _difference(model: LoadedModel, index: int, expected: Int8, answer: Int8) -> str:
     differ = int(np.count_nonzero(expected != answer))
-    names = model.manifest.labels
-    wanted, got = (
-        names[label] if (label := int(np.argmax(values))) < len(names) else str(label)
-        for values in (expected, answer)
-    )
-    outputs = f"{differ} of {expected.size} outputs differ"
-    return f"golden vector {index}: expected class {wanted} got {got}, {outputs}"
+    outputs = f"golden vector {index}: {differ} of {expected.size} outputs differ"
+    wanted, got = int(np.argmax(expected)), int(np.argmax(answer))
+    if wanted == got:
+        return outputs
+    names = {label: name for label, name in enumerate(model.manifest.labels) if label in (wanted, got)}
+    return f"{outputs}, expected class {names.get(wanted, wanted)} got {names.get(got, got)}"

@@ -19,6 +19,8 @@ def create_app(fleet: Fleet) -> FastAPI:
         title="tinyfleet",
         version=version("tinyfleet"),
         generate_unique_id_function=_operation_id,
+        docs_url=None,  # its page would load scripts from elsewhere; /openapi.json is the document
+        redoc_url=None,
     )
     app.state.fleet = fleet
     # Only loopback is served: another Host means a page elsewhere has bound its name to us.

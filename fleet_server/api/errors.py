@@ -44,13 +44,14 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this family only
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"])
-    body = ErrorBody(code="invalid_request", message=f"{where}: {problem['msg']}", hint="see /docs")
+    body = ErrorBody(code="invalid_request", message=f"{where}: {problem['msg']}", hint="see /openapi.json")
     return _answer(422, body)
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this family only
-    return _answer(error.status_code, ErrorBody(code="http", message=str(error.detail), hint="see /docs"))
+    body = ErrorBody(code="http", message=str(error.detail), hint="see /openapi.json")
+    return _answer(error.status_code, body)
 
 
 def _answer(status: int, body: ErrorBody, headers: dict[str, str] | None = None) -> JSONResponse:
