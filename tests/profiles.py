@@ -1,0 +1,11 @@
+"""Hypothesis without a clock, as a busy machine is no reason to fail; HYPOTHESIS_PROFILE=soak looks longer."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("soak", settings.get_profile("default"), max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
