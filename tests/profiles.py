@@ -1,4 +1,4 @@
-"""Hypothesis without a clock, as a busy machine is no reason to fail; HYPOTHESIS_PROFILE=soak looks longer."""
+"""Hypothesis without a clock, for a busy machine is no failure; HYPOTHESIS_PROFILE=soak looks longer."""
 
 import os
 
