@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -45,8 +45,16 @@ class Tensor:
     span: tuple[int, int] | None
     """Where in the file its values are: start and end; None when they are computed."""
     scales: tuple[float, ...]
-    """Like ``zero_points``, read only for what goes into or out of a graph."""
+    """Like ``zero_points``, read only for what goes into or out of a graph, or has just one."""
     zero_points: tuple[int, ...]
+    channels: int = 0
+    """How many scales the file gives: 0 is unquantised, more than 1 is per channel."""
+    external: bool = False
+    """Whether the values are stored behind the flatbuffer, where TFLM does not look."""
+    open_axes: tuple[int, ...] = ()
+    """Axes whose length is left open (-1 in the shape signature); ``shape`` has 1 there."""
+    variable: bool = False
+    """Whether it keeps its values from one inference to the next."""
 
     @property
     def constant(self) -> bool:
@@ -66,6 +74,9 @@ class Operator:
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    version: int = 1
+    has_options: bool = True
+    """Whether the file gives its settings (``builtin_options``)."""
 
 
 @dataclass(frozen=True)
@@ -124,70 +135,94 @@ def _model(data: bytes) -> Model:
     root = schema.Model.GetRootAs(data)
     buffers = [root.Buffers(index) for index in range(_count(root.BuffersLength()))]
     base = np.frombuffer(data, np.uint8).ctypes.data
-    spans = [_span(buffer, base) for buffer in buffers]
-    external = sum(1 for b in buffers if b.Offset() > 1 or b.Size() > 1)
-    codes = [_operator_name(root.OperatorCodes(index)) for index in range(_count(root.OperatorCodesLength()))]
+    stored = [_stored(buffer, base, len(data)) for buffer in buffers]
+    codes = [_code(root.OperatorCodes(index)) for index in range(_count(root.OperatorCodesLength()))]
     graphs = tuple(
-        _graph(root.Subgraphs(index), codes, spans, bool(external))
-        for index in range(_count(root.SubgraphsLength(), 64))
+        _graph(root.Subgraphs(index), codes, stored) for index in range(_count(root.SubgraphsLength(), 64))
     )
     if not graphs:
         raise ValueError("no graph")
-    return Model(graphs, external)
+    return Model(graphs, sum(found.external for found in stored))
 
 
-def _span(buffer: Any, base: int) -> Span:
+class _Stored(NamedTuple):
+    span: Span
+    external: bool
+
+
+class _Code(NamedTuple):
+    name: str
+    version: int
+
+
+def _stored(buffer: Any, base: int, file_bytes: int) -> _Stored:
+    # Schema: offset and size count from the file's start; 0 and 1 say that they are not used.
+    offset, size = buffer.Offset(), buffer.Size()
+    if offset > 1 or size > 1:
+        if offset + size > file_bytes:
+            raise ValueError(f"values at {offset} to {offset + size} in a file of {file_bytes} bytes")
+        return _Stored((offset, offset + size), external=True)
     if not buffer.DataLength():
-        return None
+        return _Stored(None, external=False)
     # A view of the file's own bytes; making it proves that they lie inside the file.
     values = buffer.DataAsNumpy()
     start = values.ctypes.data - base
-    return start, start + values.nbytes
+    return _Stored((start, start + values.nbytes), external=False)
 
 
-def _operator_name(code: Any) -> str:
+def _code(code: Any) -> _Code:
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     name = _OPERATORS.get(number, f"OPERATOR_{number}")
     custom = code.CustomCode() if name == "CUSTOM" else None
-    return f"CUSTOM {custom.decode('utf-8', 'replace')}"[:64] if custom else name
+    shown = f"CUSTOM {custom.decode('utf-8', 'replace')}"[:64] if custom else name
+    return _Code(shown, code.Version())
 
 
-def _graph(raw: Any, codes: list[str], spans: list[Span], external: bool) -> Graph:
+def _graph(raw: Any, codes: list[_Code], stored: list[_Stored]) -> Graph:
     known = range(_count(raw.TensorsLength()))
     inputs = _indices(raw.InputsLength(), raw.Inputs, known)
     outputs = _indices(raw.OutputsLength(), raw.Outputs, known)
     ends = {*inputs, *outputs}
-    tensors = tuple(_tensor(raw.Tensors(index), index, spans, external, index in ends) for index in known)
+    tensors = tuple(_tensor(raw.Tensors(index), index, stored, index in ends) for index in known)
     operators = []
     for index in range(_count(raw.OperatorsLength())):
         op = raw.Operators(index)
+        code = codes[_natural(op.OpcodeIndex())]
         operators.append(
             Operator(
-                codes[_natural(op.OpcodeIndex())],
+                code.name,
                 _indices(op.InputsLength(), op.Inputs, known, optional=True),
                 _indices(op.OutputsLength(), op.Outputs, known),
+                code.version,
+                op.BuiltinOptions() is not None,
             )
         )
     names = [_name(raw.Tensors(found[0])) if found else "" for found in (inputs, outputs)]
     return Graph(tensors, tuple(operators), inputs, outputs, *names)
 
 
-def _tensor(raw: Any, index: int, spans: list[Span], external: bool, is_end: bool) -> Tensor:
+def _tensor(raw: Any, index: int, stored: list[_Stored], is_end: bool) -> Tensor:
     rank = _count(raw.ShapeLength(), _MAX_RANK)
-    span = spans[_natural(raw.Buffer())]
-    quantisation = raw.Quantization() if is_end else None
-    scales = _values(quantisation, "Scale")
+    span, external = stored[_natural(raw.Buffer())]
+    quantisation = raw.Quantization()
+    channels = 0 if quantisation is None else _count(quantisation.ScaleLength())
+    read = quantisation if is_end or channels == 1 else None
+    signature = range(_count(raw.ShapeSignatureLength(), _MAX_RANK))
     tensor = Tensor(
         index=index,
         shape=tuple(int(raw.Shape(axis)) for axis in range(rank)),
         dtype=_TYPES.get(raw.Type(), f"TYPE_{raw.Type()}"),
         span=span,
-        scales=tuple(float(scale) for scale in scales),
-        zero_points=tuple(int(zero) for zero in _values(quantisation, "ZeroPoint")),
+        scales=tuple(float(scale) for scale in _values(read, "Scale")),
+        zero_points=tuple(int(zero) for zero in _values(read, "ZeroPoint")),
+        channels=channels,
+        external=external,
+        open_axes=tuple(axis for axis in signature if raw.ShapeSignature(axis) < 0),
+        variable=bool(raw.IsVariable()),
     )
     if any(length < 0 or length > MAX_BUNDLE_BYTES for length in tensor.shape):
         raise ValueError(f"tensor {index} has shape {tensor.shape}")
-    exact = tensor.dtype in _BITS and raw.Sparsity() is None and not external
+    exact = tensor.dtype in _BITS and raw.Sparsity() is None
     if span is not None and exact and tensor.nbytes != span[1] - span[0]:
         held = span[1] - span[0]
         raise ValueError(
