@@ -46,7 +46,7 @@ def m002_devices(db: Database) -> None:
             boot TEXT,
             seq INTEGER,
             board TEXT, target TEXT, numerics TEXT, runtime TEXT, ram_bytes INTEGER, flash_bytes INTEGER,
-            model TEXT, version INTEGER, digest TEXT,
+            model TEXT, version INTEGER, digest TEXT, slots TEXT,
             attempt TEXT, state TEXT, reason TEXT, detail TEXT
         )""")
     db.execute("""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+import msgspec
 from fastapi import Request
 
 from fleet_server import queries
@@ -16,7 +17,18 @@ from fleet_server.dashboard.parts import Chip, Facts, box, card, text
 from fleet_server.dashboard.table import Column, Table
 from fleet_server.store import Row, Store
 
-_FACTS = ("Runs", "Board", "Target", "Numerics", "Runtime", "RAM for models", "Flash of a slot", "First seen")
+_FACTS = (
+    "Runs",
+    "Slot A",
+    "Slot B",
+    "Board",
+    "Target",
+    "Numerics",
+    "Runtime",
+    "RAM for models",
+    "Flash of a slot",
+    "First seen",
+)
 _ATTEMPTS = (
     Column("what", "Told to run"),
     Column("because", "By", "link"),
@@ -93,6 +105,8 @@ class DeviceView:
 def _facts(device: Row, now: float) -> dict[str, str]:
     return {
         "Runs": fmt.version(device["model"], device["version"]),
+        "Slot A": _slot(device, "a"),
+        "Slot B": _slot(device, "b"),
         "Board": device["board"] or fmt.NONE,
         "Target": device["target"] or fmt.NONE,
         "Numerics": device["numerics"] or fmt.NONE,
@@ -101,6 +115,12 @@ def _facts(device: Row, now: float) -> dict[str, str]:
         "Flash of a slot": fmt.size(device["flash_bytes"]),
         "First seen": fmt.ago(device["first_seen_at"], now),
     }
+
+
+def _slot(device: Row, name: str) -> str:
+    """What a slot holds: going back to it needs no download."""
+    held = msgspec.json.decode(device["slots"] or "{}").get(name)
+    return fmt.version(held["model"], held["version"]) if held else "empty"
 
 
 def _attempt(row: Row, now: float) -> dict[str, Any]:
