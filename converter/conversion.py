@@ -6,28 +6,33 @@ from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from securesystemslib.signer import Signer
 
-from converter import card, golden, scoring, targets
+from converter import card, evidence, flatbuffer, gate, golden, lint, metrics, samples, scoring, targets
 from converter.bundle import check_free, entries, write_bundle
+from converter.execution import execute
 from converter.measurement import Measured, classes_of, measure
-from converter.quantise import quantise
-from converter.report import Report, accuracies, accuracy_drop, check_gate
+from converter.pruning import deflate_bytes
+from converter.quantise import Quantised, quantise
+from converter.recipe import Recipe
+from converter.report import Report, Variant, accuracies, accuracy_drop
+from converter.samples import Samples
 from converter.source import Source, load
+from wire import preprocess
 from wire.errors import InputError
-from wire.manifest import CARD_FILE, MODEL_FILE, Evaluation, Manifest, TargetNeeds
+from wire.manifest import CARD_FILE, MODEL_FILE, Evaluation, Manifest, TargetNeeds, TensorSpec
 from wire.messages import Name
 from wire.states import NumericsFamily
 
 DEFAULT_MAX_DROP: Final = 0.03
-"""Share of the evaluation samples that int8 may cost."""
+"""Of the metric: what int8 may cost."""
 _PACKAGES: Final = ("ai-edge-litert", "numpy", "tensorflow", "tflite-micro")
-Floats = NDArray[np.float32]
+Int8 = NDArray[np.int8]
 
 
 class Converted(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +55,11 @@ def convert(
     target_names: Sequence[str] = (),
     calibration: Path | None = None,
     evaluation: Path | None = None,
+    metric: metrics.Metric = "top1",
+    rule: gate.Rule = "point",
     max_drop: float = DEFAULT_MAX_DROP,
+    recipe: Recipe | None = None,
+    training: Path | None = None,
 ) -> Converted:
     """Make the signed bundle ``out`` from a run folder, a ``.keras`` or an int8 ``.tflite``.
 
@@ -60,17 +69,34 @@ def convert(
     check_free(out)
     wanted = targets.families(target_names)
     source = load(source_path, calibration, evaluation)
+    recipe = _checked_recipe(source, recipe or Recipe(), training)
+    labelled = None if training is None else samples.load(training, labelled=True)
     model_name = _checked_name(name or source.name)
-    model, floats = (source.model, None) if source.kind == "tflite" else quantise(source)
+    made = None if source.kind == "tflite" else quantise(source, recipe, labelled)
+    model = source.model if made is None else made.model
     found = measure(source, model, wanted.values())
-    scores = _evaluation(source, found, floats)
-    check_gate(scores, max_drop)
+    floats = _float_values(source, made, metric)
+    scores = _evaluation(source, found, made, metric)
+    variants = _variants(source, found, made, metric, floats)
+    verdict = None
+    if variants[0].families:
+        verdict = gate.judge(metric, rule, max_drop, variants[0].families)
+        gate.check(verdict)
 
     files = {MODEL_FILE: model, **golden.files(found.golden_inputs.values, found.golden_outputs)}
-    needs = _needs(found, wanted, sum(map(len, files.values())))
-    report = _report(model_name, version, source, found, scores, needs)
+    payload_bytes = sum(map(len, files.values()))
+    if floats is not None:
+        files[evidence.FILE] = evidence.pack(floats)
+    needs = _needs(found, wanted, payload_bytes)
+    report = msgspec.structs.replace(
+        _report(model_name, version, source, found, scores, needs),
+        gate=verdict,
+        layers=[] if made is None else made.layers,
+        recipe=recipe,
+        variants=variants,
+    )
     files[CARD_FILE] = card.render(source, report).encode()
-    manifest = _manifest(source, report, files)
+    manifest = _manifest(source, report, files, _lineage(source, report, made, labelled))
     digest = write_bundle(out, manifest, files, signer, expires)
     return Converted(bundle=str(out), digest=digest, report=report)
 
@@ -84,14 +110,69 @@ def _checked_name(name: str) -> str:
         ) from error
 
 
-def _evaluation(source: Source, found: Measured, floats: Floats | None) -> Evaluation:
+def _checked_recipe(source: Source, recipe: Recipe, training: Path | None) -> Recipe:
+    if source.kind == "tflite" and not recipe.plain:
+        raise InputError("int8_already", "the weights of a .tflite stay as they are", "give the Keras model")
+    if recipe.qat_epochs and training is None:
+        raise InputError("no_training", "quantisation-aware training needs labelled samples", "give --qat")
+    if not 0 <= recipe.prune < 1 or recipe.clusters < 0 or 0 < recipe.clusters < 3:
+        raise InputError("bad_recipe", "prune below 1, and 3 clusters or more", "see docs/quantisation.md")
+    return recipe
+
+
+def _float_values(source: Source, made: Quantised | None, metric: metrics.Metric) -> metrics.Values | None:
+    if made is None or made.answers is None or source.evaluation is None:
+        return None
+    return evidence.float_values(metric, source.preprocessing, source.evaluation, made.answers)
+
+
+def _evaluation(
+    source: Source, found: Measured, made: Quantised | None, metric: metrics.Metric
+) -> Evaluation:
     if source.evaluation is None or source.evaluation.y is None:
         return Evaluation()
+    if not scoring.has_classes(metric, classes_of(found.output)):
+        return Evaluation()
     truth = source.evaluation.y
+    floats = None if made is None else made.answers
     return Evaluation(
         float32=None if floats is None else scoring.score(scoring.answers(floats), truth),
         int8={family: scoring.score(answers, truth) for family, answers in found.answers.items()},
     )
+
+
+def _variants(
+    source: Source,
+    found: Measured,
+    made: Quantised | None,
+    metric: metrics.Metric,
+    floats: metrics.Values | None,
+) -> list[Variant]:
+    """The shipped file, and plain quantisation beside it when there was a recipe."""
+    models = {"shipped": found.model}
+    if made is not None and made.ptq is not None:
+        models["ptq"] = made.ptq
+    variants: list[Variant] = []
+    for name, model in models.items():
+        compared: dict[NumericsFamily, gate.Comparison] = {}
+        if floats is not None and source.evaluation is not None:
+            output, scored = (found.output, found.scored) if name == "shipped" else _run(source, found, model)
+            compared = evidence.compare(
+                metric, source.preprocessing, source.evaluation, output, floats, scored
+            )
+        variants.append(
+            Variant(name=name, bytes=len(model), deflate_bytes=deflate_bytes(model), families=compared)
+        )
+    return variants
+
+
+def _run(source: Source, found: Measured, model: bytes) -> tuple[TensorSpec, dict[NumericsFamily, Int8]]:
+    """Output tensor of another int8 file and what it answers in every family."""
+    if source.evaluation is None:
+        raise ValueError("there is nothing to run it on")
+    spec_in, spec_out = lint.check(flatbuffer.parse(model))
+    inputs = preprocess.quantise(spec_in, preprocess.apply(source.preprocessing, source.evaluation.x))
+    return spec_out, {family: execute(family, model, inputs).outputs for family in found.scored}
 
 
 def _needs(found: Measured, wanted: dict[str, NumericsFamily], payload_bytes: int) -> dict[str, TargetNeeds]:
@@ -121,7 +202,7 @@ def _report(
         accuracy=accuracies(scores),
         drop=accuracy_drop(scores),
         families_agree=_agreement(found),
-        confusion=_confusion(source, found),
+        confusion=_confusion(source, found, scores),
         golden=found.golden_inputs.origin,
         targets=needs,
         payload_bytes=next(iter(needs.values())).flash_bytes,
@@ -135,14 +216,32 @@ def _agreement(found: Measured) -> float | None:
     return float((first == second).mean())
 
 
-def _confusion(source: Source, found: Measured) -> list[list[int]]:
-    if source.evaluation is None or source.evaluation.y is None:
+def _confusion(source: Source, found: Measured, scores: Evaluation) -> list[list[int]]:
+    if source.evaluation is None or source.evaluation.y is None or not scores.int8:
         return []
     answers = next(iter(found.answers.values()))
     return scoring.confusion(answers, source.evaluation.y, classes_of(found.output))
 
 
-def _manifest(source: Source, report: Report, files: dict[str, bytes]) -> Manifest:
+def _lineage(
+    source: Source, report: Report, made: Quantised | None, training: Samples | None
+) -> dict[str, Any]:
+    """Where everything is from, and what the gate saw."""
+    lineage = dict(source.lineage)
+    if made is not None:
+        lineage["calibration"] = {**lineage["calibration"], **made.calibration}
+    if training is not None:
+        lineage["training"] = {"sha256": training.sha256, "n": len(training.x)}
+    if not report.recipe.plain:
+        lineage["recipe"] = msgspec.to_builtins(report.recipe)
+    if report.gate is not None:
+        lineage["gate"] = msgspec.to_builtins(report.gate)
+    lineage["golden"] = report.golden
+    lineage["converter"] = {package: package_version(package) for package in _PACKAGES}
+    return lineage
+
+
+def _manifest(source: Source, report: Report, files: dict[str, bytes], lineage: dict[str, Any]) -> Manifest:
     return Manifest(
         model=report.model,
         version=report.version,
@@ -155,9 +254,5 @@ def _manifest(source: Source, report: Report, files: dict[str, bytes]) -> Manife
         golden=golden.entry(files),
         targets=report.targets,
         evaluation=report.evaluation,
-        lineage={
-            **source.lineage,
-            "golden": report.golden,
-            "converter": {package: package_version(package) for package in _PACKAGES},
-        },
+        lineage=lineage,
     )

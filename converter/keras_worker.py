@@ -1,7 +1,8 @@
 """Child process: one ``.keras`` model to a full-integer int8 ``.tflite``, and its float answers.
 
-Folder: ``model.keras``, ``calibration.npy`` and perhaps ``evaluation.npy`` (both preprocessed) in;
-``model.tflite`` and perhaps ``answers.npy`` out. TensorFlow lives and dies here.
+Folder: ``model.keras``, ``recipe.json``, ``calibration.npy`` and perhaps ``evaluation.npy`` and training
+samples (all preprocessed) in; ``model.tflite``, ``float.tflite`` (of the same weights), perhaps
+``ptq.tflite`` (int8 without the recipe) and ``answers.npy`` out. TensorFlow lives and dies here.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from converter.child import serve
+from converter.recipe import Recipe
 from wire.errors import InputError, RefusedError
 
 _HINT = "give a Keras 3 model with one float32 input of fixed shape and one output"
@@ -27,12 +30,25 @@ def work(folder: Path, _args: list[str]) -> list[int]:
     model = _load(keras, folder / "model.keras")
     shape = _input_shape(model)
     calibration = _fitting(np.load(folder / "calibration.npy"), shape, "calibration")
-    (folder / "model.tflite").write_bytes(_quantise(model, shape, calibration))
+    recipe = msgspec.json.decode((folder / "recipe.json").read_bytes(), type=Recipe)
+    _write_models(model, shape, calibration, recipe, folder)
     evaluation = folder / "evaluation.npy"
     if evaluation.exists():
         inputs = _fitting(np.load(evaluation), shape, "evaluation")
         np.save(folder / "answers.npy", np.asarray(model.predict(inputs, verbose=0, batch_size=256)))
     return list(shape)
+
+
+def _write_models(model: Any, shape: tuple[int, ...], calibration: Any, recipe: Recipe, folder: Path) -> None:
+    shaped, ptq = model, quantise(model, shape, calibration)
+    if not recipe.plain:
+        from converter.reshaping import reshape
+
+        (folder / "ptq.tflite").write_bytes(ptq)
+        shaped = reshape(model, recipe, calibration, folder)
+        ptq = quantise(shaped, shape, calibration)
+    (folder / "model.tflite").write_bytes(ptq)
+    (folder / "float.tflite").write_bytes(_convert(_converter(shaped, shape)))
 
 
 def _load(keras: Any, file: Path) -> Any:
@@ -66,7 +82,19 @@ def _fitting(x: Any, shape: tuple[int, ...], what: str) -> Any:
     return x
 
 
-def _quantise(model: Any, shape: tuple[int, ...], calibration: Any) -> bytes:
+def quantise(model: Any, shape: tuple[int, ...], calibration: Any) -> bytes:
+    """Full-integer int8 with int8 input and output; RefusedError in TensorFlow Lite's words."""
+    import tensorflow as tf
+
+    converter = _converter(model, shape)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: _one_by_one(calibration)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    return _convert(converter)
+
+
+def _converter(model: Any, shape: tuple[int, ...]) -> Any:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -75,11 +103,10 @@ def _quantise(model: Any, shape: tuple[int, ...], calibration: Any) -> bytes:
     frozen = convert_variables_to_constants_v2(
         call.get_concrete_function(tf.TensorSpec((1, *shape), tf.float32, name="input"))
     )
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _one_by_one(calibration)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
+    return tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
+
+
+def _convert(converter: Any) -> bytes:
     try:
         converted: bytes = converter.convert()
     except Exception as error:

@@ -31,6 +31,8 @@ class Measured:
     golden_outputs: dict[NumericsFamily, Int8]
     answers: dict[NumericsFamily, Answers]
     """Classes for the evaluation samples; empty without them."""
+    scored: dict[NumericsFamily, Int8]
+    """Outputs for the evaluation samples; empty without them."""
     arena: ArenaReport | None
     """None when TFLM was not asked."""
 
@@ -63,6 +65,7 @@ def measure(source: Source, model: bytes, families: Iterable[NumericsFamily]) ->
         golden_inputs=inputs,
         golden_outputs={family: values[:count] for family, values in outputs.items()},
         answers={family: scoring.answers(values[count:]) for family, values in scored.items()},
+        scored={family: values[count:] for family, values in scored.items()},
         arena=arena,
     )
 
@@ -93,13 +96,13 @@ def check_samples(source: Source, spec_in: TensorSpec, spec_out: TensorSpec) -> 
             )
     classes = classes_of(spec_out)
     truth = None if source.evaluation is None else source.evaluation.y
-    if truth is not None and (len(spec_out.shape) != 2 or truth.max() >= classes):
+    if truth is not None and (len(spec_out.shape) != 2 or truth.max() >= max(2, classes)):
         raise InputError(
             "wrong_classes",
             f"the samples have a class {truth.max()}, the model answers with shape {spec_out.shape}",
             "give the classes of this model, from 0",
         )
-    if source.labels and len(source.labels) != classes:
+    if source.labels and len(source.labels) != max(2, classes):
         raise InputError(
             "wrong_labels", f"{len(source.labels)} labels for {classes} classes", "give one label a class"
         )

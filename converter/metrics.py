@@ -27,12 +27,14 @@ def values(metric: Metric, inputs: NDArray[np.float32], outputs: NDArray[Any]) -
         return classes
     flat = outputs.reshape(len(outputs), -1).astype(np.float64)
     if flat.shape[1] == 1:
-        return flat[:, 0].astype(np.float32)
+        flat = np.hstack([np.zeros_like(flat), flat])
     if flat.shape[1] == 2:
-        return (flat[:, 1] - flat[:, 0]).astype(np.float32)
+        lead: Values = (flat[:, 1] - flat[:, 0]).astype(np.float32)
+        return lead
     raw = inputs.reshape(len(inputs), -1)
     if raw.shape == flat.shape:
-        return np.square(flat - raw).mean(axis=1).astype(np.float32)
+        error: Values = np.square(flat - raw).mean(axis=1).astype(np.float32)
+        return error
     raise InputError(
         "wrong_metric",
         f"auc needs one or two outputs, or an autoencoder's, and the model has {flat.shape[1]}",

@@ -5,9 +5,22 @@ from __future__ import annotations
 import msgspec
 
 from converter.arena import ArenaReport
-from wire.errors import RefusedError
+from converter.gate import Comparison, Verdict
+from converter.recipe import Recipe
+from converter.sqnr import LayerNoise
 from wire.manifest import Evaluation, Preprocessing, TargetNeeds, TensorSpec
 from wire.states import NumericsFamily
+
+
+class Variant(msgspec.Struct, frozen=True, kw_only=True):
+    """One int8 file made of the source: the shipped one, or one to compare it with."""
+
+    name: str
+    bytes: int
+    deflate_bytes: int
+    """When it travels compressed."""
+    families: dict[NumericsFamily, Comparison] = {}
+    """Against the original float model."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +40,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: dict[str, float]
     """By ``float32`` and numerics family."""
     drop: float | None
-    """Accuracy lost from float to the worst int8 family; None without a float model or samples."""
+    """Top-1 lost from float to the worst int8 family; None without a float model or samples."""
     families_agree: float | None
     """Share of samples to which both families give the same class."""
     confusion: list[list[int]]
@@ -36,6 +49,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Where the golden inputs are from."""
     targets: dict[str, TargetNeeds]
     payload_bytes: int
+    gate: Verdict | None = None
+    """None without a float model or without labelled samples."""
+    layers: list[LayerNoise] = []
+    """Where accuracy goes, worst first; of Keras sources."""
+    recipe: Recipe = Recipe()
+    variants: list[Variant] = []
+    """The shipped file first; plain quantisation beside it when there was a recipe."""
 
 
 def accuracies(evaluation: Evaluation) -> dict[str, float]:
@@ -49,20 +69,3 @@ def accuracy_drop(evaluation: Evaluation) -> float | None:
     if evaluation.float32 is None or not evaluation.int8:
         return None
     return evaluation.float32.accuracy - min(score.accuracy for score in evaluation.int8.values())
-
-
-def worst_family(evaluation: Evaluation) -> NumericsFamily | None:
-    """The int8 family with the lowest score."""
-    return min(evaluation.int8, key=lambda family: evaluation.int8[family].correct, default=None)
-
-
-def check_gate(evaluation: Evaluation, max_drop: float) -> None:
-    """RefusedError when quantisation costs more accuracy than ``max_drop`` allows."""
-    drop = accuracy_drop(evaluation)
-    if drop is not None and drop > max_drop:
-        raise RefusedError(
-            "accuracy_drop",
-            f"int8 ({worst_family(evaluation)}) loses {drop:.3f} of the float accuracy, "
-            f"more than {max_drop:.3f}",
-            "calibrate with more varied samples, or allow it with --max-drop",
-        )

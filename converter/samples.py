@@ -28,6 +28,8 @@ class Samples:
     labels: tuple[str, ...]
     sha256: str
     """Of the file."""
+    index: NDArray[np.int64] | None = None
+    """(n,), places in the data set they were taken from, when the file says."""
 
 
 def load(file: Path, *, labelled: bool = False) -> Samples:
@@ -51,7 +53,7 @@ def _arrays(data: bytes) -> dict[str, NDArray[Any]]:
     if len(data) > _MAX_FILE_BYTES or unpacked > _MAX_FILE_BYTES:
         raise ValueError(f"over {_MAX_FILE_BYTES} bytes")
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in ("x", "y", "labels") if name in arrays.files}
+        return {name: arrays[name] for name in ("x", "y", "labels", "index") if name in arrays.files}
 
 
 def _checked(file: Path, arrays: dict[str, NDArray[Any]], sha256: str, labelled: bool) -> Samples:
@@ -68,6 +70,11 @@ def _checked(file: Path, arrays: dict[str, NDArray[Any]], sha256: str, labelled:
         raise InputError("bad_samples", f"{file} has no class y for every x", "y: whole numbers from 0, (n,)")
     names = arrays.get("labels", np.array([], str))
     labels = tuple(str(label) for label in names.ravel()[:4096]) if names.dtype.kind == "U" else ()
-    return Samples(
-        x.astype(np.float32), y.astype(np.int64) if labelled and y is not None else None, labels, sha256
-    )
+    classes = y.astype(np.int64) if labelled and y is not None else None
+    return Samples(x.astype(np.float32), classes, labels, sha256, _index(arrays.get("index"), len(x)))
+
+
+def _index(index: NDArray[Any] | None, n: int) -> NDArray[np.int64] | None:
+    if index is None or index.shape != (n,) or index.dtype.kind not in "iu":
+        return None
+    return index.astype(np.int64)

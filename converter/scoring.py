@@ -28,3 +28,8 @@ def confusion(answered: Answers, truth: NDArray[np.int64], classes: int) -> list
     counts = np.bincount(truth * classes + answered, minlength=classes * classes)
     rows: list[list[int]] = counts.reshape(classes, classes).tolist()
     return rows
+
+
+def has_classes(metric: str, outputs: int) -> bool:
+    """Whether ``outputs`` values are a class each: not a detector's score, not an autoencoder's image."""
+    return outputs == 2 or (outputs > 2 and metric != "auc")

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tuf.api.metadata import Root
 
-from converter import flatbuffer, lint, samples, scoring
+from converter import evidence, flatbuffer, lint, samples, scoring
 from converter.bundle import Bundle
 from converter.execution import execute
+from converter.gate import Verdict
 from wire import preprocess
 from wire.errors import TrustError, WireError
 from wire.limits import MAX_GOLDEN_BYTES
@@ -33,6 +34,8 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     """On the given evaluation samples."""
     same_samples: bool
     """Whether those are the samples of the manifest's evaluation; its scores then held too."""
+    gate: Verdict | None = None
+    """The gate's verdict, when it was computed again from the same samples and held."""
 
 
 def verify_bundle(bundle: Bundle, root: Root, now: datetime, evaluation: Path | None = None) -> Verified:
@@ -54,16 +57,32 @@ def verify_bundle(bundle: Bundle, root: Root, now: datetime, evaluation: Path | 
         for family, path in manifest.golden.outputs.items()
     }
     scores: dict[NumericsFamily, Score] = {}
-    same = False
+    same, verdict = False, None
     if evaluation is not None:
         given = samples.load(evaluation, labelled=True)
-        scores = _scores(bundle, given, list(golden))
+        outputs = _outputs(bundle, given, list(golden))
+        verdict = evidence.claimed(manifest.lineage)
+        scores = _scores(bundle, given, outputs, verdict)
         same = _claimed_sha256(manifest.lineage) == given.sha256
         if same and scores != manifest.evaluation.int8:
             raise TrustError(
                 "false_scores", "the model scores otherwise than the manifest says", "convert again"
             )
-    return Verified(digest=bundle.digest, golden=golden, scores=scores, same_samples=same)
+        verdict = _check_gate(bundle, given, outputs, verdict) if same else None
+    return Verified(digest=bundle.digest, golden=golden, scores=scores, same_samples=same, gate=verdict)
+
+
+def _check_gate(
+    bundle: Bundle, given: samples.Samples, outputs: evidence.Outputs, said: Verdict | None
+) -> Verdict | None:
+    if said is None:
+        return None
+    manifest = bundle.manifest
+    if evidence.FILE not in bundle.files:
+        raise TrustError("false_evidence", "the gate's evidence is missing", "convert again")
+    floats = evidence.unpack(bundle.files[evidence.FILE])
+    evidence.check_again(said, manifest.preprocessing, given, manifest.output, floats, outputs)
+    return said
 
 
 def _check_golden(
@@ -82,17 +101,23 @@ def _check_golden(
     return len(inputs)
 
 
-def _scores(
+def _outputs(
     bundle: Bundle, given: samples.Samples, families: list[NumericsFamily]
-) -> dict[NumericsFamily, Score]:
+) -> dict[NumericsFamily, NDArray[np.int8]]:
     manifest, model = bundle.manifest, bundle.files[MODEL_FILE]
+    inputs = preprocess.quantise(manifest.input, preprocess.apply(manifest.preprocessing, given.x))
+    return {family: execute(family, model, inputs).outputs for family in families}
+
+
+def _scores(
+    bundle: Bundle, given: samples.Samples, outputs: evidence.Outputs, said: Verdict | None
+) -> dict[NumericsFamily, Score]:
     if given.y is None:
         raise ValueError("labelled samples always have classes")
-    inputs = preprocess.quantise(manifest.input, preprocess.apply(manifest.preprocessing, given.x))
-    return {
-        family: scoring.score(scoring.answers(execute(family, model, inputs).outputs), given.y)
-        for family in families
-    }
+    count = int(np.prod(bundle.manifest.output.shape))
+    if not scoring.has_classes("top1" if said is None else said.metric, count):
+        return {}
+    return {family: scoring.score(scoring.answers(seen), given.y) for family, seen in outputs.items()}
 
 
 def _claimed_sha256(lineage: dict[str, Any]) -> str | None:

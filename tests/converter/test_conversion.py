@@ -8,7 +8,6 @@ import pytest
 
 from converter.bundle import Bundle, read_bundle
 from converter.conversion import Converted, convert
-from converter.report import check_gate
 from runtimes import open_model
 from tinyfleet.keyfile import expiry, read_key, read_root
 from wire import preprocess
@@ -131,15 +130,6 @@ def test_a_foreign_int8_model_becomes_a_signed_bundle(make, shared_models: Path,
     assert kws.manifest.evaluation == Evaluation()
     verified = verify_bundle(kws, read_root(trust_dir / "image-root.json"), expiry(0))
     assert set(verified.golden) == BOTH
-
-
-def test_the_gate_refuses_too_large_a_drop():
-    half, most = Score(n=100, correct=50), Score(n=100, correct=90)
-    fallen = Evaluation(float32=most, int8={NumericsFamily.TFLM: most, NumericsFamily.XNNPACK: half})
-    with pytest.raises(RefusedError, match=r"int8 \(xnnpack\) loses 0\.400"):
-        check_gate(fallen, 0.03)
-    check_gate(fallen, 0.41)
-    check_gate(Evaluation(int8={NumericsFamily.TFLM: half}), 0.0)
 
 
 def test_nothing_is_written_when_the_gate_refuses(make, run_folder: Path, tmp_path: Path):

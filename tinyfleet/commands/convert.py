@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from tinyfleet.keyfile import DEFAULT_DAYS, expiry, read_key
 from tinyfleet.output import Json, emit
+
+Metric = Literal["top1", "auc", "f1"]
+Rule = Literal["point", "interval"]
 
 
 def command(
@@ -23,13 +26,25 @@ def command(
         Path | None, typer.Option("--eval", help="Labelled samples (.npz with x, y) to score by.")
     ] = None,
     max_drop: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Most accuracy that int8 may cost.")
+        float, typer.Option(min=0.0, max=1.0, help="Most of the metric that int8 may cost.")
     ] = 0.03,
+    metric: Annotated[Metric, typer.Option(help="What is compared: top1, auc or f1 (macro).")] = "top1",
+    gate: Annotated[
+        Rule, typer.Option(help="point: the measured drop counts. interval: it must be shown.")
+    ] = "point",
+    qat: Annotated[
+        Path | None, typer.Option(help="Labelled samples (.npz with x, y) for quantisation-aware training.")
+    ] = None,
+    qat_epochs: Annotated[int, typer.Option(min=1, help="Epochs of --qat.")] = 10,
+    prune: Annotated[float, typer.Option(min=0.0, max=0.99, help="Share of weights set to zero.")] = 0.0,
+    clusters: Annotated[int, typer.Option(min=0, help="Distinct values a kernel keeps (3 or more).")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of --qat.")] = 0,
     days: Annotated[int, typer.Option(min=1, help="Days until the signature expires.")] = DEFAULT_DAYS,
     as_json: Json = False,
 ) -> None:
     """Quantise a model, measure it and make a signed bundle."""
     from converter.conversion import convert
+    from converter.recipe import Recipe
     from converter.summary import describe
 
     made = convert(
@@ -42,6 +57,10 @@ def command(
         target_names=target or (),
         calibration=calibration,
         evaluation=evaluation,
+        metric=metric,
+        rule=gate,
         max_drop=max_drop,
+        recipe=Recipe(prune=prune, clusters=clusters, qat_epochs=0 if qat is None else qat_epochs, seed=seed),
+        training=qat,
     )
     emit(made, as_json, lambda: describe(made))
