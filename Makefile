@@ -17,7 +17,7 @@ demo: setup
 	$(BIN)/tinyfleet demo
 
 test: setup lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

@@ -111,7 +111,7 @@ def test_threat_broken_model_rolls_back_without_a_download(
     back = director.wait_state("try-2", "rolled_back")
     assert back.reason == "self_test"
     assert back.detail.startswith("golden vector 0: ")
-    assert back.detail.endswith("of 5 outputs differ")
+    assert "of 5 outputs differ" in back.detail
     assert back.running == v1.ref
     assert back.slots == {"a": v1.ref, "b": None}
     chunks = broker.sent(agent.device, "/c/")
