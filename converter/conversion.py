@@ -17,6 +17,7 @@ from converter import card, evidence, flatbuffer, gate, golden, lint, metrics, s
 from converter.bundle import check_free, entries, write_bundle
 from converter.execution import execute
 from converter.measurement import Measured, classes_of, measure
+from converter.planning.apply import plan_model
 from converter.pruning import deflate_bytes
 from converter.quantise import Quantised, quantise
 from converter.recipe import Recipe
@@ -60,6 +61,7 @@ def convert(
     max_drop: float = DEFAULT_MAX_DROP,
     recipe: Recipe | None = None,
     training: Path | None = None,
+    plan: bool = False,
 ) -> Converted:
     """Make the signed bundle ``out`` from a run folder, a ``.keras`` or an int8 ``.tflite``.
 
@@ -74,6 +76,7 @@ def convert(
     model_name = _checked_name(name or source.name)
     made = None if source.kind == "tflite" else quantise(source, recipe, labelled)
     model = source.model if made is None else made.model
+    model, planned = plan_model(model) if plan else (model, None)
     found = measure(source, model, wanted.values())
     floats = _float_values(source, made, metric)
     scores = _evaluation(source, found, made, metric)
@@ -94,6 +97,7 @@ def convert(
         layers=[] if made is None else made.layers,
         recipe=recipe,
         variants=variants,
+        plan=planned,
     )
     files[CARD_FILE] = card.render(source, report).encode()
     manifest = _manifest(source, report, files, _lineage(source, report, made, labelled))

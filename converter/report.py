@@ -6,6 +6,7 @@ import msgspec
 
 from converter.arena import ArenaReport
 from converter.gate import Comparison, Verdict
+from converter.planning.apply import PlanReport
 from converter.recipe import Recipe
 from converter.sqnr import LayerNoise
 from wire.manifest import Evaluation, Preprocessing, TargetNeeds, TensorSpec
@@ -56,6 +57,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     recipe: Recipe = Recipe()
     variants: list[Variant] = []
     """The shipped file first; plain quantisation beside it when there was a recipe."""
+    plan: PlanReport | None = None
+    """What ``--plan`` gained; None without it."""
 
 
 def accuracies(evaluation: Evaluation) -> dict[str, float]:

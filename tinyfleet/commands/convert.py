@@ -39,6 +39,9 @@ def command(
     prune: Annotated[float, typer.Option(min=0.0, max=0.99, help="Share of weights set to zero.")] = 0.0,
     clusters: Annotated[int, typer.Option(min=0, help="Distinct values a kernel keeps (3 or more).")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of --qat.")] = 0,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Ship a smaller memory plan inside the file, where there is one.")
+    ] = False,
     days: Annotated[int, typer.Option(min=1, help="Days until the signature expires.")] = DEFAULT_DAYS,
     as_json: Json = False,
 ) -> None:
@@ -58,6 +61,7 @@ def command(
         calibration=calibration,
         evaluation=evaluation,
         metric=metric,
+        plan=plan,
         rule=gate,
         max_drop=max_drop,
         recipe=Recipe(prune=prune, clusters=clusters, qat_epochs=0 if qat is None else qat_epochs, seed=seed),
