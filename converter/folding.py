@@ -46,13 +46,18 @@ def fold(model: Any) -> Any:
 
 
 def consumers(graph: Any, layer: Any) -> list[Any]:
-    """Layers of ``graph`` that take this layer's output."""
+    """Layers of ``graph`` that take this layer's output, once for each time."""
+    outputs = {id(tensor) for node in calls(graph, layer) for tensor in node.output_tensors}
     return [
-        other
-        for other in graph.layers
-        for node in other._inbound_nodes
-        if node in _nodes(graph) and any(tensor is layer.output for tensor in node.input_tensors)
+        node.operation
+        for node in _nodes(graph)
+        if any(id(tensor) in outputs for tensor in node.input_tensors)
     ]
+
+
+def calls(graph: Any, layer: Any) -> list[Any]:
+    """Nodes of ``graph`` that are this layer's; a loaded layer has others, of graphs that are gone."""
+    return [node for node in _nodes(graph) if node.operation is layer]
 
 
 def _nodes(graph: Any) -> list[Any]:
@@ -61,9 +66,10 @@ def _nodes(graph: Any) -> list[Any]:
 
 def _norm_after(graph: Any, layer: Any) -> Any:
     found = consumers(graph, layer)
-    if len(found) == 1 and kind(found[0]) == "BatchNormalization" and _activation(layer) == "linear":
-        return found[0] if found[0].axis in (-1, len(layer.output.shape) - 1) else None
-    return None
+    if len(found) != 1 or kind(found[0]) != "BatchNormalization" or _activation(layer) != "linear":
+        return None
+    last = len(calls(graph, layer)[0].output_tensors[0].shape) - 1
+    return found[0] if found[0].axis in (-1, last) and len(calls(graph, layer)) == 1 else None
 
 
 def _activation(layer: Any) -> str:
@@ -81,7 +87,7 @@ def _copy_weights(graph: Any, folded: Any, after: dict[str, Any]) -> None:
 
 def _folded(layer: Any, norm: Any) -> list[Any]:
     kernel, *rest = layer.get_weights()
-    channels = int(layer.output.shape[-1])
+    channels = len(np.asarray(norm.moving_mean))
     factor = 1.0 / np.sqrt(np.asarray(norm.moving_variance) + norm.epsilon)
     if norm.scale:
         factor = factor * np.asarray(norm.gamma)

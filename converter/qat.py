@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from converter.folding import KERNELS, consumers, kind
+from converter.folding import KERNELS, calls, consumers, kind
 from wire.errors import RefusedError
 
 _DECAY: Final = 0.99
@@ -126,7 +126,7 @@ def check_supported(folded: Any) -> None:
     """RefusedError for the first layer that the fine-tuning does not know."""
     for layer in folded.layers:
         known = kind(layer) in (*KERNELS, *_ROUNDED, *_PASSING)
-        shared = len(layer._inbound_nodes) > 1
+        shared = len(calls(folded, layer)) > 1
         if not known or shared:
             why = "is used more than once" if known else f"is a {kind(layer)}"
             raise RefusedError(
