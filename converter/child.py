@@ -71,7 +71,7 @@ def call(module: str, folder: Path, *args: str, facts: type[T], timeout_s: float
         raise RefusedError(
             Reason.RUNTIME_REFUSED,
             f"the model crashes its runtime (signal {-done.returncode})",
-            "the file is damaged or hostile; convert it again",
+            "the file is damaged or hostile, or quantised to nothing: look at its scales",
         )
     return msgspec.convert(_outcome(folder, done.returncode, done.stderr), facts)
 

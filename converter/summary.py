@@ -14,6 +14,8 @@ def describe(made: Converted) -> str:
     lines.append(f"model.tflite {report.bytes} bytes: {', '.join(report.ops)}")
     if report.arena is not None:
         lines.append(f"TFLM arena {report.arena.total} bytes, runs in {report.arena.confirmed_min}")
+    if report.plan is not None:
+        lines.append(f"memory plan: head {report.plan.greedy_head} -> {report.plan.head}, {report.plan.why}")
     lines += [f"accuracy {kind}: {share:.4f}" for kind, share in report.accuracy.items()]
     lines += [
         f"target {name}: {needs.ram_bytes} bytes RAM, {needs.flash_bytes} bytes flash ({needs.numerics})"

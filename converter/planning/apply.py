@@ -11,7 +11,7 @@ from converter import flatbuffer, lint
 from converter.arena import ArenaReport
 from converter.execution import Executed, execute
 from converter.planning.buffers import buffers_of
-from converter.planning.offline import with_plan
+from converter.planning.offline import plan_in, with_plan
 from converter.planning.search import search
 from wire.errors import RefusedError
 from wire.states import NumericsFamily
@@ -35,7 +35,7 @@ class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
     optimal: bool
     """Whether the head is the lower bound."""
     scratch_bytes: int
-    """What kernels ask for beside the tensors: measured head less the reproduced one."""
+    """What kernels ask for beside the tensors: measured head less the reproduced one; 0 if one was inside."""
     before: ArenaReport
     after: ArenaReport
     identical: int = 0
@@ -62,7 +62,7 @@ def plan_model(model: bytes) -> tuple[bytes, PlanReport]:
         greedy_head=plan.greedy_head,
         lower_bound=plan.lower_bound,
         optimal=plan.greedy_head == plan.lower_bound,
-        scratch_bytes=arena.head - plan.greedy_head,
+        scratch_bytes=0 if plan_in(model) else arena.head - plan.greedy_head,
         before=arena,
         after=arena,
     )
