@@ -1,8 +1,9 @@
 """Multiply-accumulates (MACs) of a model, exact, by the shapes of its tensors.
 
-One MAC is one product added to a sum; products with padding are counted, as is usual. The published counts of MLPerf Tiny models (Arm's Vela) also
-count each value that average pooling adds and what its tables for softmax do; so Vela's totals are
-a little higher than ours: 2,664,792 against 2,656,768 for keyword spotting, of which pooling is 8,000.
+One MAC is one product added to a sum; products with padding are counted, as is usual. The published
+counts of MLPerf Tiny models (Arm's Vela) also count each value that average pooling adds and what its
+tables for softmax do; so Vela's totals are a little higher than ours: 2,664,792 against 2,656,768 for
+keyword spotting, of which pooling is 8,000.
 """
 
 from __future__ import annotations
