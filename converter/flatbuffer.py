@@ -76,7 +76,7 @@ class Operator:
     outputs: tuple[int, ...]
     version: int = 1
     has_options: bool = True
-    """Whether the file gives its settings (``builtin_options``)."""
+    """Whether the file gives its settings (``builtin_options``); of RESHAPE: the new shape."""
 
 
 @dataclass(frozen=True)
@@ -194,11 +194,20 @@ def _graph(raw: Any, codes: list[_Code], stored: list[_Stored]) -> Graph:
                 _indices(op.InputsLength(), op.Inputs, known, optional=True),
                 _indices(op.OutputsLength(), op.Outputs, known),
                 code.version,
-                op.BuiltinOptions() is not None,
+                _has_options(op, code.name),
             )
         )
     names = [_name(raw.Tensors(found[0])) if found else "" for found in (inputs, outputs)]
     return Graph(tensors, tuple(operators), inputs, outputs, *names)
+
+
+def _has_options(op: Any, name: str) -> bool:
+    table = op.BuiltinOptions()
+    if table is None or name != "RESHAPE":
+        return table is not None
+    options = schema.ReshapeOptions()
+    options.Init(table.Bytes, table.Pos)
+    return _count(options.NewShapeLength(), _MAX_RANK) > 0
 
 
 def _tensor(raw: Any, index: int, stored: list[_Stored], is_end: bool) -> Tensor:

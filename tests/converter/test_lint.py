@@ -17,7 +17,7 @@ from wire.errors import RefusedError
     ("file", "code", "words"),
     [
         ("kws/kws_hybrid_refuse_me.tflite", "hybrid_model", "int8 weights but float activations"),
-        ("ic/pretrainedResnet.tflite", "float_model", "float32, not int8"),
+        ("ic/pretrainedResnet.tflite", "float_model", "computes in float32, not int8"),
         ("regress/resnet_large_aeq_external_buffers.tflite", "external_buffers", "outside the flatbuffer"),
     ],
 )
@@ -65,11 +65,11 @@ def float_inside(graph: Any) -> None:
     ("edit", "code"),
     [
         (set_input_type("UINT8"), "uint8_model"),
-        (set_input_type("INT16"), "not_int8"),
+        (set_input_type("INT16"), "int16_model"),
         (double_batch, "bad_shape"),
         (forget_scale, "no_quantisation"),
         (two_outputs, "many_tensors"),
-        (float_inside, "not_int8"),
+        (float_inside, "float_inside"),
     ],
 )
 def test_each_defect_has_its_code(bundle_dir: Path, edit: Callable[[Any], None], code: str):
