@@ -30,6 +30,21 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     reserved: str
     """What the difference between the chip's memory and the model's is for."""
     source: str
+    """Of the chip's and the board's figures."""
+    runtime_flash_bytes: Count | None = None
+    """Code of the interpreter and its kernels, part of the reserve; None where it is not the firmware's."""
+    runtime_source: str
+    """Where that figure is from; ``planning`` in it means that nothing was measured."""
+
+    @property
+    def reserved_ram_bytes(self) -> int:
+        """What models may not use."""
+        return self.ram_bytes - self.model_ram_bytes
+
+    @property
+    def reserved_flash_bytes(self) -> int:
+        """What is not slots: firmware with the runtime, boot loader, stacks, settings."""
+        return self.flash_bytes - 2 * self.slot_bytes
 
 
 def names() -> list[str]:

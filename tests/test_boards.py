@@ -1,0 +1,62 @@
+"""The catalogue is sound, its figures have sources, and its page is up to date."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import boards
+from boards.table import table
+from wire.errors import NotFoundError
+from wire.states import NumericsFamily
+
+PAGE = Path(__file__).parents[1] / "docs" / "boards.md"
+WANTED = (
+    "ek-ra8d1 esp32-s3 linux-pc nano33ble nucleo-h7a3zi nucleo-l4r5zi nucleo-u575zi rpi-4 rpi-pico "
+    "rpi-pico-2 rpi-zero-2w"
+)
+
+
+def test_boards_that_there_are():
+    assert boards.names() == WANTED.split()
+    with pytest.raises(NotFoundError, match="rpi-99"):
+        boards.load("rpi-99")
+
+
+@pytest.mark.parametrize("name", boards.names())
+def test_figures_hold_together(name: str):
+    board = boards.load(name)
+    assert board.reserved_ram_bytes > 0
+    assert "planning figure" in board.reserved
+    assert board.source
+    assert board.runtime_source
+    assert board.reserved_flash_bytes >= (board.runtime_flash_bytes or 0)
+    assert (board.runtime_flash_bytes is None) is (board.numerics is NumericsFamily.XNNPACK)
+
+
+def test_one_target_has_one_numerics_family():
+    families: dict[str, set[str]] = {}
+    for board in map(boards.load, boards.names()):
+        families.setdefault(board.target, set()).add(board.numerics)
+    assert all(len(each) == 1 for each in families.values())
+
+
+def test_the_page_has_the_tables_that_the_modules_print():
+    from converter import latency
+
+    page = PAGE.read_text("utf-8")
+    for command, printed in (
+        ("boards.table", table()),
+        ("converter.latency", latency.costs_table()),
+        ("converter.latency", latency.errors_table()),
+    ):
+        assert f"python -m {command}" in page
+        assert printed in page, f"docs/boards.md: paste what python -m {command} prints"
+
+
+def test_the_module_prints_the_table():
+    done = subprocess.run(
+        [sys.executable, "-m", "boards.table"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == table() + "\n"
