@@ -64,14 +64,20 @@ def runs_in_fork(
     model: bytes, window: NDArray[np.int8], expected: NDArray[np.int8], arena_bytes: int
 ) -> bool:
     """Whether TFLM runs in this arena with the right answer; in a fork, as too small ones can crash it."""
+    from runtimes.tflm import TflmInterpreter
+
+    return holds_in_fork(
+        lambda: np.array_equal(TflmInterpreter(model, arena_bytes).run(window), expected),
+    )
+
+
+def holds_in_fork(condition: Callable[[], bool]) -> bool:
+    """Whether ``condition`` holds; a crash or an exception in it says no."""
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
-            from runtimes.tflm import TflmInterpreter
-
-            answer = TflmInterpreter(model, arena_bytes).run(window)
-            code = 0 if np.array_equal(answer, expected) else 2
+            code = 0 if condition() else 2
         finally:
             os._exit(code)
     _, status = os.waitpid(pid, 0)

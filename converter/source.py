@@ -1,4 +1,7 @@
-"""What is converted: a run folder, a foreign ``.keras``, or an int8 ``.tflite`` taken as it is."""
+"""What is converted: a run folder, a foreign ``.keras`` or SavedModel, or an int8 ``.tflite``.
+
+A SavedModel is a program: convert one only from people you trust.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from converter import samples
+from converter.repair import repair
 from converter.samples import Samples
 from wire.errors import InputError, NotFoundError
 from wire.limits import MAX_BUNDLE_BYTES
@@ -18,6 +22,9 @@ from wire.manifest import Preprocessing, digest_of
 
 _MAX_RUN_BYTES: Final = 1024 * 1024
 _MAX_KERAS_BYTES: Final = 512 * 1024 * 1024
+_MAX_FILES: Final = 1000
+_SAVED_MODEL: Final = "saved_model.pb"
+Kind = Literal["run", "keras", "saved_model", "tflite"]
 
 
 class RunFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,9 +49,9 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
 class Source:
     """A model and all that is known of it."""
 
-    kind: Literal["run", "keras", "tflite"]
+    kind: Kind
     model: bytes
-    """Bytes of the ``.keras`` or ``.tflite`` file."""
+    """Bytes of the ``.keras`` or (repaired) ``.tflite`` file; a SavedModel's folder as a zip archive."""
     name: str
     """A name for the model, when the user gives none."""
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
@@ -56,22 +63,61 @@ class Source:
 
 
 def load(path: Path, calibration: Path | None = None, evaluation: Path | None = None) -> Source:
-    """Read SRC with its samples; InputError or NotFoundError when it is none of the three kinds."""
+    """Read SRC with its samples; InputError or NotFoundError when it is none of the four kinds."""
     if not path.exists():
-        raise NotFoundError("no_source", f"there is no {path}", "give a run folder, .keras or .tflite")
-    if path.is_dir():
+        raise NotFoundError(
+            "no_source", f"there is no {path}", "give a run folder, .keras, SavedModel or .tflite"
+        )
+    if path.is_dir() and (path / "run.json").exists():
         return _from_run(path, calibration, evaluation)
-    if path.suffix == ".keras":
-        if calibration is None:
+    if path.is_dir():
+        if not (path / _SAVED_MODEL).is_file():
             raise InputError(
-                "no_calibration",
-                f"{path.name} needs samples to choose its int8 ranges by",
-                "give --calibration data.npz with x in real units",
+                "not_a_run", f"{path} has no run.json and no {_SAVED_MODEL}", "see tinyfleet train"
             )
-        return _foreign("keras", path, _MAX_KERAS_BYTES, calibration, evaluation)
+        _check_calibration(path, calibration)
+        return _foreign("saved_model", path.name, _archive(path), calibration, evaluation)
+    if path.suffix == ".keras":
+        _check_calibration(path, calibration)
+        model = _read(path, _MAX_KERAS_BYTES)
+        _check_keras(path.name, model)
+        return _foreign("keras", path.stem, model, calibration, evaluation)
     if path.suffix == ".tflite":
-        return _foreign("tflite", path, MAX_BUNDLE_BYTES, calibration, evaluation)
-    raise InputError("unknown_model", f"{path.name} is no model file that is known", "give .keras or .tflite")
+        return _foreign("tflite", path.stem, read_tflite(path), calibration, evaluation)
+    raise InputError(
+        "unknown_model",
+        f"{path.name} is no model file that is known",
+        "give a run folder, .keras, SavedModel or .tflite",
+    )
+
+
+def read_tflite(path: Path) -> bytes:
+    """The file's bytes, at most MAX_BUNDLE_BYTES; NotFoundError or InputError."""
+    return _read(path, MAX_BUNDLE_BYTES)
+
+
+def _check_calibration(path: Path, calibration: Path | None) -> None:
+    if calibration is None:
+        raise InputError(
+            "no_calibration",
+            f"{path.name} needs samples to choose its int8 ranges by",
+            "give --calibration data.npz with x in real units",
+        )
+
+
+def _archive(folder: Path) -> bytes:
+    """The folder's files in one archive: the same bytes for the same files, wherever and whenever."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())[: _MAX_FILES + 1]
+    total = sum(file.stat().st_size for file in files)
+    if len(files) > _MAX_FILES or total > _MAX_KERAS_BYTES:
+        raise InputError("oversize", f"{folder.name} has {len(files)} files of {total} bytes", "shrink it")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for file in files:
+            # ZipInfo's own date: 1980.
+            entry = zipfile.ZipInfo(file.relative_to(folder).as_posix())
+            archive.writestr(entry, _read(file, _MAX_KERAS_BYTES))
+    return packed.getvalue()
 
 
 def _check_keras(name: str, model: bytes) -> None:
@@ -81,32 +127,31 @@ def _check_keras(name: str, model: bytes) -> None:
 
 
 def _foreign(
-    kind: Literal["keras", "tflite"],
-    path: Path,
-    limit: int,
+    kind: Literal["keras", "saved_model", "tflite"],
+    name: str,
+    model: bytes,
     calibration: Path | None,
     evaluation: Path | None,
 ) -> Source:
-    model = _read(path, limit)
-    if kind == "keras":
-        _check_keras(path.name, model)
+    lineage: dict[str, Any] = {"source": {"kind": kind, "sha256": digest_of(model)}}
+    if kind == "tflite":
+        model, repaired = repair(model)
+        if repaired:
+            lineage["repaired"] = repaired
     given = None if calibration is None else samples.load(calibration)
     scored = None if evaluation is None else samples.load(evaluation, labelled=True)
     return Source(
         kind=kind,
         model=model,
-        name=path.stem,
+        name=name,
         calibration=given,
         evaluation=scored,
         labels=scored.labels if scored else (),
-        lineage={"source": {"kind": kind, "sha256": digest_of(model)}, **_sample_lineage(given, scored)},
+        lineage={**lineage, **_sample_lineage(given, scored)},
     )
 
 
 def _from_run(folder: Path, calibration: Path | None, evaluation: Path | None) -> Source:
-    if not (folder / "run.json").is_file():
-        hint = "export the model as .keras" if (folder / "saved_model.pb").exists() else "see tinyfleet train"
-        raise InputError("not_a_run", f"{folder} has no run.json", hint)
     text = _read(folder / "run.json", _MAX_RUN_BYTES)
     try:
         run = msgspec.json.decode(text, type=RunFile)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,14 +43,19 @@ class TflmInterpreter:
 
     def run(self, window: NDArray[np.int8]) -> NDArray[np.int8]:
         """Output of one inference; shapes without the batch axis."""
+        return cast(NDArray[np.int8], self.run_all([window[np.newaxis]], 1)[0][0])
+
+    def run_all(self, inputs: Sequence[NDArray[Any]], outputs: int) -> list[NDArray[Any]]:
+        """The first ``outputs`` outputs of one inference; shapes and types as the model has them."""
         try:
-            self._interpreter.set_input(window[np.newaxis], 0)
+            for place, values in enumerate(inputs):
+                self._interpreter.set_input(values, place)
             self._interpreter.invoke()
+            return [self._interpreter.get_output(place) for place in range(outputs)]
         except (RuntimeError, ValueError) as error:
             raise RefusedError(
                 Reason.RUNTIME_REFUSED, f"TFLM cannot run the model: {error}", "check the conversion"
             ) from error
-        return cast(NDArray[np.int8], self._interpreter.get_output(0)[0])
 
     def arena(self) -> Arena:
         """Arena use after at least one inference."""
