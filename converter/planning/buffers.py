@@ -2,7 +2,7 @@
 
 Source: tensorflow/lite/micro/micro_allocation_info.cc. A tensor needs room when it is neither a constant
 nor a variable; it lives from the operator that writes it to the last that reads it. Graph inputs live
-from the start, graph outputs to the end.
+from the start, graph outputs to the end. One that no operator touches gets room all the same.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Buffer(NamedTuple):
     size: int
     """Bytes, rounded up to ALIGNMENT."""
     first: int
-    """Scope (0: before the first operator, k + 1: operator k) in which it is first needed."""
+    """Scope (0: before the first operator, k + 1: operator k, -1: never) in which it is first needed."""
     last: int
     """Scope in which it is last needed."""
 
@@ -40,12 +40,16 @@ def buffers_of(model: Model) -> list[Buffer]:
             f"the model has {len(model.graphs)} subgraphs, which the planner does not follow",
             "leave --plan out",
         )
+    if model.external_buffers:
+        raise RefusedError(
+            "external_buffers", "weights lie outside the flatbuffer, where TFLM reads none", "repair it first"
+        )
     graph = model.graphs[0]
     first, last = _lifetimes(graph)
     return [
-        Buffer(tensor.index, aligned(tensor.nbytes), first[tensor.index], last[tensor.index])
+        Buffer(tensor.index, aligned(tensor.nbytes), first.get(tensor.index, -1), last.get(tensor.index, -1))
         for tensor in graph.tensors
-        if tensor.index in first and not tensor.constant and not tensor.variable
+        if tensor.nbytes and not tensor.constant and not tensor.variable
     ]
 
 

@@ -63,6 +63,10 @@ class GraphBuilder:
             "CONCATENATION", [one, other], self.channels[one] + self.channels[other], options
         )
 
+    def idle(self, channels: int) -> int:
+        """A tensor that nothing writes or reads, as some exporters leave behind."""
+        return self._tensor((1, SIDE, SIDE, channels), schema.TensorType.INT8, [_SCALE], 0)
+
     def finish(self) -> bytes:
         """The file; what nothing reads is joined into the one output."""
         while len(self.loose_ends) > 1:

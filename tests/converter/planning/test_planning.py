@@ -4,18 +4,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converter.flatbuffer import parse
 from converter.planning.apply import plan_model
 from converter.planning.buffers import ALIGNMENT, Buffer, buffers_of
+from converter.planning.builder import AlignedBuilder
 from converter.planning.offline import plan_in, with_plan
 from converter.planning.placement import greedy, height, overlaps
 from converter.planning.search import search
 from runtimes import open_model
 from runtimes.tflm import TflmInterpreter
-from tests.converter.planning.graph_builder import random_graph
+from tests.converter.planning.graph_builder import GraphBuilder, random_graph
+from wire.errors import InputError
 from wire.states import NumericsFamily
 
 AMPLE = 1024 * 1024
@@ -134,3 +137,37 @@ def test_third_party_models_have_their_published_arena_and_an_optimal_plan(
     assert (report.before.head, report.before.total) == (head, total)
     assert report.greedy_head == report.lower_bound == head
     assert (report.why, report.scratch_bytes) == ("TFLM's own plan is optimal", 0)
+
+
+def test_a_tensor_that_nothing_uses_is_planned_as_tflm_plans_it() -> None:
+    builder = GraphBuilder(4, seed=1)
+    builder.idle(300)
+    builder.conv(builder.conv(builder.input, 12), 6)
+    model = builder.finish()
+    buffers = buffers_of(parse(model))
+    assert height(buffers, greedy(buffers)) == measured_head(model)
+
+
+def test_writing_a_plan_keeps_every_weight_at_a_multiple_of_16() -> None:
+    model = random_graph(3, 14)
+    planned = with_plan(model, search(buffers_of(parse(model))).offsets)
+    spans = [tensor.span for tensor in parse(planned).graphs[0].tensors if tensor.span]
+    assert spans
+    assert all(start % ALIGNMENT == 0 for start, _ in spans)
+
+
+def test_a_damaged_plan_is_refused_in_words() -> None:
+    model = random_graph(3, 6)
+    other = with_plan(random_graph(4, 12), {0: 0})
+    plan = next(
+        bytes(other[start : start + 12])
+        for start in range(len(other) - 12)
+        if other[start : start + 8] == b"\x01\x00\x00\x00\x01\x00\x00\x00"
+    )
+    mine = with_plan(model, {0: 0})
+    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(mine))
+    tree.buffers[tree.metadata[-1].buffer].data = np.frombuffer(plan, np.uint8)
+    builder = AlignedBuilder(1024)
+    builder.Finish(tree.Pack(builder), b"TFL3")
+    with pytest.raises(InputError, match="memory plan has 12 bytes"):
+        plan_in(bytes(builder.Output()))
