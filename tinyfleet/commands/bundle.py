@@ -1,4 +1,4 @@
-"""``tinyfleet bundle show|sign|verify DIR``."""
+"""``tinyfleet bundle show|sign|verify|export DIR``."""
 
 from __future__ import annotations
 
@@ -62,3 +62,17 @@ def verify(
 
     verified = verify_bundle(read_bundle(folder), read_root(trust), now(), evaluation)
     emit(verified, as_json, lambda: confirm(verified))
+
+
+@app.command()
+def export(
+    folder: Folder,
+    c: Annotated[Path, typer.Option("--c", metavar="OUT", help="Folder for C sources.")],
+    as_json: Json = False,
+) -> None:
+    """Write a bundle's model as C sources for firmware with its own TFLM."""
+    from converter.bundle import read_bundle
+    from converter.c_source import export as export_c
+
+    made = export_c(read_bundle(folder), c)
+    emit(made, as_json, lambda: f"{made.folder}: {', '.join(made.files)}; arena {made.arena_bytes} bytes")
