@@ -1,8 +1,9 @@
-"""Child process: one ``.keras`` model to a full-integer int8 ``.tflite``, and its float answers.
+"""Child process: one Keras model to a full-integer int8 ``.tflite``, and its float answers.
 
-Folder: ``model.keras``, ``recipe.json``, ``calibration.npy`` and perhaps ``evaluation.npy`` and training
-samples (all preprocessed) in; ``model.tflite``, ``float.tflite`` (of the same weights), perhaps
-``ptq.tflite`` (int8 without the recipe) and ``answers.npy`` out. TensorFlow lives and dies here.
+Folder: ``model.keras`` or ``saved_model.zip``, ``recipe.json``, ``calibration.npy`` and perhaps
+``evaluation.npy`` and training samples (all preprocessed) in; ``model.tflite``, ``float.tflite`` (of the
+same weights), perhaps ``ptq.tflite`` (int8 without the recipe) and ``answers.npy`` out. TensorFlow lives
+and dies here.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from converter import saved_model
 from converter.child import serve
 from converter.recipe import Recipe
 from wire.errors import InputError, RefusedError
@@ -27,10 +29,13 @@ def work(folder: Path, _args: list[str]) -> list[int]:
 
     # Layer names reach the file: the same model must give the same bytes.
     keras.utils.set_random_seed(0)
-    model = _load(keras, folder / "model.keras")
+    recipe = msgspec.json.decode((folder / "recipe.json").read_bytes(), type=Recipe)
+    archive = folder / saved_model.ARCHIVE
+    if archive.exists() and not recipe.plain:
+        raise InputError("no_layers", "a SavedModel has no Keras layers that a recipe could change", _HINT)
+    model = saved_model.load(keras, archive) if archive.exists() else _load(keras, folder / "model.keras")
     shape = _input_shape(model)
     calibration = _fitting(np.load(folder / "calibration.npy"), shape, "calibration")
-    recipe = msgspec.json.decode((folder / "recipe.json").read_bytes(), type=Recipe)
     _write_models(model, shape, calibration, recipe, folder)
     evaluation = folder / "evaluation.npy"
     if evaluation.exists():

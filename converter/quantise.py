@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from converter import child
+from converter import child, saved_model
 from converter.recipe import Recipe
 from converter.samples import Samples
 from converter.source import Source
@@ -49,7 +49,8 @@ def quantise(source: Source, recipe: Recipe | None = None, training: Samples | N
     chosen = spread(len(source.calibration.x), MAX_CALIBRATION)
     with tempfile.TemporaryDirectory(prefix="tinyfleet-") as name:
         folder = Path(name)
-        (folder / "model.keras").write_bytes(source.model)
+        file = saved_model.ARCHIVE if source.kind == "saved_model" else "model.keras"
+        (folder / file).write_bytes(source.model)
         (folder / "recipe.json").write_bytes(msgspec.json.encode(recipe or Recipe()))
         _save_samples(folder, source, source.calibration.x[chosen], training)
         child.call("converter.keras_worker", folder, facts=list[int], timeout_s=_MOST_S)
