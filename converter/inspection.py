@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
-from converter import findings, flatbuffer, lint, macs
+from converter import findings, fit, flatbuffer, lint, macs
 from converter.arena import ArenaReport
 from converter.findings import Finding
+from converter.fit import Fit
 from converter.flatbuffer import Model
+from converter.planning.apply import plan_model
 from converter.probe import probe
 from converter.repair import defects, repair
 from wire.errors import FleetError, RefusedError
 from wire.manifest import digest_of
+from wire.states import NumericsFamily
 
 
 class PlannedArena(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +39,10 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     arena: ArenaReport | None
     """None when TFLM does not run it."""
     planned_arena: PlannedArena | None
+    """None for a model that ``convert`` refuses; like ``arena`` when no plan is better than TFLM's own."""
     macs: int
-    fits: dict[str, None]
+    fits: dict[str, Fit]
+    """By board."""
 
 
 def inspect(data: bytes) -> Inspection:
@@ -46,6 +51,8 @@ def inspect(data: bytes) -> Inspection:
     found = lint.findings(parsed)
     model, repairs = _repaired(data, parsed)
     arena, refusals = (None, []) if model is None else _run(model)
+    shipped = data if model is None else model
+    graph = flatbuffer.parse(shipped)
     return Inspection(
         digest=digest_of(data),
         bytes=len(data),
@@ -54,10 +61,28 @@ def inspect(data: bytes) -> Inspection:
         runnable_tflm=arena is not None,
         findings=findings.ordered([*found, *repairs, *refusals]),
         arena=arena,
-        planned_arena=None,
-        macs=macs.count(parsed).macs,
-        fits={},
+        planned_arena=None if model is None else _planned(model),
+        macs=macs.count(graph).macs,
+        fits=fit.fits(
+            graph, len(shipped), None if arena is None else arena.confirmed_min, _refused(graph, refusals)
+        ),
     )
+
+
+def _refused(graph: Model, refusals: list[Finding]) -> dict[NumericsFamily, str]:
+    """Why no board of a family gets the model: ``convert`` refuses it, or TFLM does."""
+    against = [finding.message for finding in lint.findings(graph) if finding.severity == "error"]
+    tflm = [finding.message for finding in refusals]
+    families = {NumericsFamily.TFLM: [*against, *tflm], NumericsFamily.XNNPACK: against}
+    return {family: reasons[0] for family, reasons in families.items() if reasons}
+
+
+def _planned(model: bytes) -> PlannedArena | None:
+    try:
+        _, report = plan_model(model)
+    except FleetError:
+        return None
+    return PlannedArena(head=report.after.head, total=report.after.total)
 
 
 def _repaired(data: bytes, parsed: Model) -> tuple[bytes | None, list[Finding]]:

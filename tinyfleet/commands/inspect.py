@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tinyfleet.output import Json, emit
+from tinyfleet.table import table
 from wire.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -44,6 +45,21 @@ def _lines(found: Inspection) -> Iterator[str]:
         )
     if found.planned_arena is not None:
         yield f"with a memory plan {found.planned_arena.total} bytes, head {found.planned_arena.head}"
+    header = ("BOARD", "FITS", "RAM", "FLASH", "MS", "WHY")
+    rows = [
+        (
+            board,
+            "yes" if fit.ok else "no",
+            *map(_figure, (fit.ram_bytes, fit.flash_bytes, fit.latency_ms)),
+            fit.reason,
+        )
+        for board, fit in found.fits.items()
+    ]
+    yield table(header, rows)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else str(value)
 
 
 def _finding(finding: Finding) -> str:
