@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from converter import oplint
@@ -97,13 +97,13 @@ def _floats(model: Model) -> Findings:
         shown = next(dtype for dtype in dtypes if dtype in _FLOATS).lower()
         yield error("float_model", f"the model computes in {shown}, not int8", _AGAIN)
         return
-    for what, tensor in ends:
-        if tensor.dtype in _FLOATS:
-            yield error(
-                "unquantised_io",
-                f"the model's {what} is {tensor.dtype.lower()}, not int8, though it computes in integers",
-                "convert it again with inference_input_type and inference_output_type int8",
-            )
+    outer = [what for what, tensor in ends if tensor.dtype in _FLOATS]
+    if outer:
+        yield error(
+            "unquantised_io",
+            f"the model computes in integers, but float is its {_listed(outer)}",
+            "convert it again with inference_input_type and inference_output_type int8",
+        )
     yield from _float_inside(model)
 
 
@@ -128,12 +128,11 @@ def _float_inside(model: Model) -> Findings:
 
 def _integers(model: Model) -> Findings:
     ends = list(_ends(model.graphs[0]))
-    for what, tensor in ends:
-        if tensor.dtype in ("UINT8", "INT16"):
-            code = f"{tensor.dtype.lower()}_model"
-            yield error(code, f"the model's {what} is {tensor.dtype.lower()}, not int8", _AGAIN)
-        elif tensor.dtype != "INT8" and tensor.dtype not in _FLOATS:
-            yield error("not_int8", f"the model's {what} is {tensor.dtype.lower()}, not int8", _AGAIN)
+    for dtype in dict.fromkeys(tensor.dtype for _, tensor in ends):
+        if dtype != "INT8" and dtype not in _FLOATS:
+            which = _listed(what for what, tensor in ends if tensor.dtype == dtype)
+            code = f"{dtype.lower()}_model" if dtype in ("UINT8", "INT16") else "not_int8"
+            yield error(code, f"{dtype.lower()}, not int8, is the model's {which}", _AGAIN)
     outer = {tensor.index for _, tensor in ends}
     for dtype in ("UINT8", "INT16"):
         inside = [
@@ -187,6 +186,10 @@ def _scales(model: Model) -> Findings:
 _RULES: Final[tuple[Callable[[Model], Findings], ...]] = (
     _external, _graphs, _floats, _integers, _shapes, _scales,
 )  # fmt: skip
+
+
+def _listed(ends: Iterable[str]) -> str:
+    return " and ".join(dict.fromkeys(ends))
 
 
 def _ends(graph: Graph) -> Iterator[tuple[str, Tensor]]:

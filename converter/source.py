@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -107,7 +108,7 @@ def _check_calibration(path: Path, calibration: Path | None) -> None:
 
 def _archive(folder: Path) -> bytes:
     """The folder's files in one archive: the same bytes for the same files, wherever and whenever."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file())[: _MAX_FILES + 1]
+    files = sorted(islice((file for file in folder.rglob("*") if file.is_file()), _MAX_FILES + 1))
     total = sum(file.stat().st_size for file in files)
     if len(files) > _MAX_FILES or total > _MAX_KERAS_BYTES:
         raise InputError("oversize", f"{folder.name} has {len(files)} files of {total} bytes", "shrink it")
