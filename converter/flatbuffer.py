@@ -55,6 +55,7 @@ class Tensor:
     """Axes whose length is left open (-1 in the shape signature); ``shape`` has 1 there."""
     variable: bool = False
     """Whether it keeps its values from one inference to the next."""
+    name: str = ""
 
     @property
     def constant(self) -> bool:
@@ -228,6 +229,7 @@ def _tensor(raw: Any, index: int, stored: list[_Stored], is_end: bool) -> Tensor
         external=external,
         open_axes=tuple(axis for axis in signature if raw.ShapeSignature(axis) < 0),
         variable=bool(raw.IsVariable()),
+        name=_name(raw),
     )
     if any(length < 0 or length > MAX_BUNDLE_BYTES for length in tensor.shape):
         raise ValueError(f"tensor {index} has shape {tensor.shape}")
