@@ -22,7 +22,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     """Everything that is in the way; when nothing is, what is left."""
     flash_bytes: int
-    """The file and the runtime's code, the latter a planning figure; of the file alone on Linux."""
+    """What a slot holds and the runtime's code, the latter a planning figure; without it on Linux."""
     ram_bytes: int | None
     """The arena, or LiteRT's upper bound; None when TFLM did not run the model."""
     latency_ms: float | None
@@ -31,7 +31,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     numerics: NumericsFamily
     flash_free_bytes: int
-    """What the board has for the file and the runtime."""
+    """What the board has for both."""
     ram_free_bytes: int
     """What the board has for a model."""
 
@@ -41,9 +41,12 @@ def fits(
     file_bytes: int,
     arena_bytes: int | None,
     refused: Mapping[NumericsFamily, str] | None = None,
+    *,
+    slot_bytes: int | None = None,
 ) -> dict[str, Fit]:
     """By board.
 
+    ``slot_bytes`` is what a slot has to hold, if more than the file (golden vectors go with it).
     ``arena_bytes`` is the smallest arena TFLM really ran in, None when it was not run. ``refused`` says
     why a runtime does not take the model (an operator it lacks, float arithmetic): lint's first error.
     Needs of 32-bit cores are a little lower than those measured on a 64-bit host.
@@ -57,7 +60,7 @@ def fits(
     return {
         board.name: _fit(
             board,
-            file_bytes,
+            file_bytes if slot_bytes is None else slot_bytes,
             ram[board.numerics],
             (refused or {}).get(board.numerics),
             latency.estimate(work, board.target, board.clock_mhz),
@@ -67,16 +70,16 @@ def fits(
 
 
 def _fit(
-    board: Board, file_bytes: int, ram_bytes: int | None, refused: str | None, took: Estimate | NoEstimate
+    board: Board, stored_bytes: int, ram_bytes: int | None, refused: str | None, took: Estimate | NoEstimate
 ) -> Fit:
-    against = [text for text in (refused, _ram(board, ram_bytes), _flash(board, file_bytes)) if text]
+    against = [text for text in (refused, _ram(board, ram_bytes), _flash(board, stored_bytes)) if text]
     if refused and ram_bytes is None:
         against = [text for text in against if text != _ram(board, ram_bytes)]
     runtime = board.runtime_flash_bytes or 0
     return Fit(
         ok=not against,
-        reason="; ".join(against) or _room(board, file_bytes, ram_bytes or 0),
-        flash_bytes=file_bytes + runtime,
+        reason="; ".join(against) or _room(board, stored_bytes, ram_bytes or 0),
+        flash_bytes=stored_bytes + runtime,
         ram_bytes=ram_bytes,
         latency_ms=took.latency_ms if isinstance(took, Estimate) and not refused else None,
         latency=NoEstimate(reason=refused) if refused else took,
@@ -96,18 +99,17 @@ def _ram(board: Board, ram_bytes: int | None) -> str | None:
     return f"needs {ram_bytes:,} bytes of RAM {what}, {board.name} leaves {board.model_ram_bytes:,}"
 
 
-def _flash(board: Board, file_bytes: int) -> str | None:
-    if file_bytes <= board.slot_bytes:
+def _flash(board: Board, stored_bytes: int) -> str | None:
+    if stored_bytes <= board.slot_bytes:
         return None
-    return (
-        f"needs {file_bytes:,} bytes of flash for the file, a slot of {board.name} has {board.slot_bytes:,}"
-    )
+    slot = f"a slot of {board.name} has {board.slot_bytes:,}"
+    return f"needs {stored_bytes:,} bytes of flash for the model, {slot}"
 
 
-def _room(board: Board, file_bytes: int, ram_bytes: int) -> str:
+def _room(board: Board, stored_bytes: int, ram_bytes: int) -> str:
     return (
         f"leaves {board.model_ram_bytes - ram_bytes:,} bytes of RAM and "
-        f"{board.slot_bytes - file_bytes:,} bytes of a slot"
+        f"{board.slot_bytes - stored_bytes:,} bytes of a slot"
     )
 
 

@@ -37,10 +37,11 @@ def test_what_is_in_the_way_is_said_in_figures():
     assert not small.ok
     assert small.reason == (
         "needs 131,073 bytes of RAM for the arena, nano33ble leaves 131,072; "
-        "needs 300,000 bytes of flash for the file, a slot of nano33ble has 262,144"
+        "needs 300,000 bytes of flash for the model, a slot of nano33ble has 262,144"
     )
     assert found["nucleo-l4r5zi"].ok
     assert fits(dense(), 262_144, 131_072)["nano33ble"].ok
+    assert not fits(dense(), 262_144, 131_072, slot_bytes=262_145)["nano33ble"].ok
 
 
 def test_a_refused_model_fits_no_board_of_that_family():
