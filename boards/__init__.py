@@ -36,6 +36,11 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     runtime_source: str
     """Where that figure is from; ``planning`` in it means that nothing was measured."""
 
+    flash_origin: int | None = None
+    """Address of the flash with code and models; None for Linux and cores that are not emulated."""
+    ram_origin: int | None = None
+    """Address of the RAM."""
+
     @property
     def reserved_ram_bytes(self) -> int:
         """What models may not use."""

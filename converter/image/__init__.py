@@ -1,0 +1,1 @@
+"""Compiling an int8 ``.tflite`` to an image that a microcontroller executes in place from flash."""

@@ -1,0 +1,137 @@
+"""An int8 ``.tflite`` to an image: operators to steps, steps to a planned arena, all of it to bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from converter.image import arena, conv, depthwise, pool, softmax
+from converter.image.arena import Arena
+from converter.image.graph import Array, Graph, Node, read
+from converter.image.step import Step
+from wire.errors import RefusedError
+from wire.image import HEADER_BYTES, ImageHeader, seal
+
+STEPS: Final[dict[str, Callable[[Node], Step]]] = {
+    "AVERAGE_POOL_2D": pool.pool,
+    "CONV_2D": conv.conv,
+    "DEPTHWISE_CONV_2D": depthwise.depthwise,
+    "FULLY_CONNECTED": conv.dense,
+    "MAX_POOL_2D": pool.pool,
+    "SOFTMAX": softmax.softmax,
+}
+"""By operator. What is not here and not in FOLDED is refused by name."""
+FOLDED: Final = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE"})
+"""The same bytes under another shape: nothing is left to execute."""
+_CONSTANT_ALIGNMENT: Final = 4
+_WORDS_OF_HEAD: Final = 1
+
+
+class Image(NamedTuple):
+    """What a microcontroller stores for one model."""
+
+    data: bytes
+    header: ImageHeader
+    ops: tuple[str, ...]
+    """Names of the records' operators, in order of execution."""
+    arena: Arena
+
+
+def compile_image(model: bytes) -> Image:
+    """RefusedError names the operator that the runtime does not execute; InputError for a damaged file."""
+    graph = read(model)
+    nodes = _needed(graph)
+    steps = [_step(node) for node in nodes if node.name not in FOLDED]
+    aliases = {node.output.index: node.input(0).index for node in nodes if node.name in FOLDED}
+    planned = arena.plan(graph, steps, aliases)
+    body = _Body()
+    records = [_record(step, body.places(planned, turn)) for turn, step in enumerate(steps)]
+    ops_at = HEADER_BYTES + len(body.constants)
+    header = ImageHeader(
+        magic=0,
+        format=0,
+        bytes=0,
+        crc32=0,
+        ops=len(steps),
+        ops_at=ops_at,
+        arena_bytes=planned.bytes,
+        state_bytes=0,
+        state_at=0,
+        input_at=planned.tensors[graph.input.index],
+        input_bytes=graph.input.nbytes,
+        output_at=planned.tensors[graph.output.index],
+        output_bytes=graph.output.nbytes,
+    )
+    data = seal(header, bytes(body.constants) + b"".join(records))
+    return Image(data, header, tuple(step.name for step in steps), planned)
+
+
+def _step(node: Node) -> Step:
+    if node.name not in STEPS:
+        raise node.refused("is not among its kernels")
+    return STEPS[node.name](node)
+
+
+def _needed(graph: Graph) -> list[Node]:
+    """Nodes that the output depends on: not those that compute a shape which is known already."""
+    wanted, needed = {graph.output.index}, []
+    for node in reversed(graph.nodes):
+        if not wanted & {made.index for made in node.outputs}:
+            continue
+        needed.append(node)
+        operands = node.inputs[:1] if node.name in FOLDED else node.inputs
+        wanted |= {tensor.index for tensor in operands if tensor is not None and tensor.values is None}
+    return needed[::-1]
+
+
+def _record(step: Step, places: _StepPlaces) -> bytes:
+    words = step.words(places)
+    head = step.kind | (len(words) + _WORDS_OF_HEAD) << 16
+    try:
+        return np.array([head, *words], "<i4").tobytes()
+    except OverflowError as error:
+        raise RefusedError("not_compiled", f"{step.name}: {error}", "report this") from error
+
+
+class _Body:
+    """Constants, each held once."""
+
+    def __init__(self) -> None:
+        self.constants = bytearray()
+        self._known: dict[bytes, int] = {}
+
+    def hold(self, values: Array) -> int:
+        data = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<")).tobytes()
+        if data not in self._known:
+            self.constants += bytes(-len(self.constants) % _CONSTANT_ALIGNMENT)
+            self._known[data] = HEADER_BYTES + len(self.constants)
+            self.constants += data + bytes(-len(data) % _CONSTANT_ALIGNMENT)
+        return self._known[data]
+
+    def places(self, planned: Arena, turn: int) -> _StepPlaces:
+        return _StepPlaces(self, planned, turn)
+
+
+class _StepPlaces(NamedTuple):
+    """``Places`` of one step."""
+
+    body: _Body
+    planned: Arena
+    turn: int
+
+    def tensor(self, index: int) -> int:
+        return self.planned.tensors[index]
+
+    @property
+    def scratch(self) -> int:
+        return self.planned.scratch[self.turn]
+
+    def constant(self, values: Array) -> int:
+        return self.body.hold(values)
+
+
+def describe(image: Image) -> Sequence[str]:
+    """A line per record, for people."""
+    return [f"{place}: {name}" for place, name in enumerate(image.ops)]

@@ -1,0 +1,121 @@
+/* Depthwise convolution over a ring of padded rows: every tap is inside, and the output may lie on the input.
+ *
+ * A row of the input is copied once, with the zero point to its left and right; rows above and below the
+ * picture are zero point altogether. The ring holds as many rows as the kernel is high.
+ */
+#include "dsp.h"
+#include "fixed_point.h"
+#include "kernels.h"
+
+enum { MOST_ROWS = 32 }; /* the converter refuses kernels that are higher */
+
+static void load_row(const depthwise_record *op, const int8_t *in, int32_t y, int8_t *to) {
+    const int32_t inside = op->in_w * op->depth, before = op->pad_left * op->depth;
+    if (y < 0 || y >= op->in_h) {
+        __builtin_memset(to, op->in_zero, (uint32_t)op->row);
+        return;
+    }
+    __builtin_memset(to, op->in_zero, (uint32_t)before);
+    __builtin_memcpy(to + before, in + y * inside, (uint32_t)inside);
+    __builtin_memset(to + before + inside, op->in_zero, (uint32_t)(op->row - before - inside));
+}
+
+static inline int8_t finish(const depthwise_record *op, const channel *c, int32_t sum) {
+    return requantise(sum, c, op->flags & FLAG_RIGHT, op->out_zero, op->low, op->high);
+}
+
+/* Four channels of one pixel; rows: kernel_h places of their first tap. */
+static inline void four(const depthwise_record *op, const channel *c, const uint32_t *w,
+                        const int8_t *const *rows, int32_t offset, int8_t *out) {
+    int32_t s0 = c[0].bias, s1 = c[1].bias, s2 = c[2].bias, s3 = c[3].bias;
+    const int32_t step = op->dilation_w * op->depth;
+    for (int32_t ky = 0; ky < op->kernel_h; ky++) {
+        const int8_t *x = rows[ky] + offset;
+        int32_t taps = op->kernel_w;
+        do {
+#if HAS_SIMD
+            const uint32_t x_word = load4(x), w_word = *w++;
+            const int16x2_t x_even = evens(x_word), x_odd = odds(x_word);
+            const int16x2_t w_even = evens(w_word), w_odd = odds(w_word);
+            s0 = __smlabb(x_even, w_even, s0);
+            s1 = __smlabb(x_odd, w_odd, s1);
+            s2 = __smlatt(x_even, w_even, s2);
+            s3 = __smlatt(x_odd, w_odd, s3);
+#else
+            const int8_t *weights = (const int8_t *)w++;
+            s0 += x[0] * weights[0];
+            s1 += x[1] * weights[1];
+            s2 += x[2] * weights[2];
+            s3 += x[3] * weights[3];
+#endif
+            x += step;
+        } while (--taps);
+    }
+    out[0] = finish(op, c, s0);
+    out[1] = finish(op, c + 1, s1);
+    out[2] = finish(op, c + 2, s2);
+    out[3] = finish(op, c + 3, s3);
+}
+
+/* One channel of one pixel, for what four do not divide. */
+static inline int8_t one(const depthwise_record *op, const channel *c, const int8_t *w,
+                         const int8_t *const *rows, int32_t offset) {
+    int32_t sum = c->bias;
+    const int32_t step = op->dilation_w * op->depth;
+    for (int32_t ky = 0; ky < op->kernel_h; ky++) {
+        const int8_t *x = rows[ky] + offset;
+        for (int32_t kx = 0; kx < op->kernel_w; kx++, x += step, w += 4) {
+            sum += *x * *w;
+        }
+    }
+    return finish(op, c, sum);
+}
+
+static void pixel(const depthwise_record *op, const channel *c, const uint32_t *w, const int8_t *const *rows,
+                  int32_t offset, int8_t *out) {
+    const int32_t taps = op->kernel_h * op->kernel_w;
+    int32_t d = 0;
+#if HAS_SIMD
+    if (op->kernel_w == 3 && op->flags & FLAG_RIGHT && op->depth >= 4) {
+        d = op->depth & ~3;
+        dsp_depthwise work = {
+            out, offset, c, op->out_zero, c + d, rows, rows + op->kernel_h, op->dilation_w * op->depth, w,
+        };
+        dsp_depthwise_three(&work);
+        restrict_range(out, d, op->low, op->high);
+    }
+#endif
+    for (; d + 4 <= op->depth; d += 4) {
+        four(op, c + d, w + d / 4 * taps, rows, offset + d, out + d);
+    }
+    const int8_t *last = (const int8_t *)(w + op->depth / 4 * taps);
+    for (; d < op->depth; d++, last++) {
+        out[d] = one(op, c + d, last, rows, offset + d);
+    }
+}
+
+void run_depthwise(const memory *m, const void *record) {
+    const depthwise_record *op = record;
+    const channel *channels = (const channel *)(m->image + op->channels);
+    const uint32_t *weights = (const uint32_t *)(m->image + op->weights);
+    const int8_t *in = m->arena + op->in;
+    int8_t *out = m->arena + op->out, *ring = m->arena + op->scratch;
+    const int32_t span = (op->kernel_h - 1) * op->dilation_h + 1;
+    int32_t loaded = -op->pad_top; /* the next row to load; row y lies in the ring at (y + pad_top) % span */
+    for (int32_t y = 0; y < op->out_h; y++) {
+        const int32_t top = y * op->stride_h - op->pad_top;
+        if (loaded < top) {
+            loaded = top;
+        }
+        for (; loaded < top + span; loaded++) {
+            load_row(op, in, loaded, ring + (loaded + op->pad_top) % span * op->row);
+        }
+        const int8_t *rows[MOST_ROWS];
+        for (int32_t ky = 0; ky < op->kernel_h; ky++) {
+            rows[ky] = ring + (top + op->pad_top + ky * op->dilation_h) % span * op->row;
+        }
+        for (int32_t x = 0; x < op->out_w; x++, out += op->depth) {
+            pixel(op, channels, weights, rows, x * op->stride_w * op->depth, out);
+        }
+    }
+}

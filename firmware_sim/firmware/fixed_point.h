@@ -1,0 +1,59 @@
+/* Fixed-point arithmetic with TFLM's rounding (gemmlowp/fixedpoint.h, tensorflow/lite/kernels/internal/
+ * common.h): a doubling high multiply that rounds halves up, then a shift that rounds halves away from zero.
+ */
+#ifndef TINYFLEET_FIXED_POINT_H
+#define TINYFLEET_FIXED_POINT_H
+
+#include <stdint.h>
+
+#include "image.h"
+#include "simd.h"
+
+/* (a * b + 2^30) >> 31; the one product that does not fit, of the two least values, saturates. */
+static inline int32_t multiply_high(int32_t a, int32_t b) {
+    if (a == INT32_MIN && b == INT32_MIN) {
+        return INT32_MAX;
+    }
+    return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
+}
+
+/* value / 2^shift, halves away from zero; shift of 0 to 31. */
+static inline int32_t divide_by_power(int32_t value, int32_t shift) {
+    const int32_t rest = value & (int32_t)((1u << shift) - 1u);
+    const int32_t half = (int32_t)(((1u << shift) - 1u) >> 1) + (value < 0);
+    return (value >> shift) + (rest > half);
+}
+
+/* value * scale * 2^(shift - 31). */
+static inline int32_t rescale(int32_t value, int32_t scale, int32_t shift) {
+    const int32_t left = shift > 0 ? shift : 0;
+    const int32_t right = shift > 0 ? 0 : -shift;
+    return divide_by_power(multiply_high((int32_t)((uint32_t)value << left), scale), right);
+}
+
+/* The same for shifts to the right: doubled is scale times two, halvings one less than the shift. */
+static inline int32_t rescale_right(int32_t value, int32_t doubled, int32_t halvings) {
+    const int32_t product = (int32_t)(((int64_t)value * (uint32_t)doubled + 0x80000000) >> 32);
+    return (((product + (product >> 31)) >> halvings) + 1) >> 1;
+}
+
+static inline int32_t clamp(int32_t value, int32_t low, int32_t high) {
+    return value < low ? low : value > high ? high : value;
+}
+
+/* A layer's sum as an int8 within the range of its fused activation. */
+static inline int8_t requantise(int32_t sum, const channel *c, int right, int32_t zero, int32_t low, int32_t high) {
+    const int32_t scaled = right ? rescale_right(sum, c->scale, c->shift) : rescale(sum, c->scale, c->shift);
+    return (int8_t)clamp(scaled + zero, low, high);
+}
+
+static inline void restrict_range(int8_t *values, int32_t count, int32_t low, int32_t high) {
+    if (low == INT8_MIN && high == INT8_MAX) {
+        return;
+    }
+    for (int32_t at = 0; at < count; at++) {
+        values[at] = (int8_t)clamp(values[at], low, high);
+    }
+}
+
+#endif

@@ -1,0 +1,105 @@
+/* The model image: what the converter compiles a model to, and this runtime executes in place from flash.
+ *
+ * Words are 32 bits, little-endian. The image starts on a multiple of 16 and every record on a multiple
+ * of 4. Places in the arena and in the image are offsets in bytes, so that the same image runs from any
+ * slot of any board. docs/image.md has the format; converter/image writes it.
+ */
+#ifndef TINYFLEET_IMAGE_H
+#define TINYFLEET_IMAGE_H
+
+#include <stdint.h>
+
+#define IMAGE_MAGIC 0x314D4654u /* "TFM1" */
+#define IMAGE_FORMAT 1u
+
+typedef struct {
+    uint32_t magic;
+    uint32_t format;
+    uint32_t bytes;       /* of the whole image */
+    uint32_t crc32;       /* of the image with this word as zero (IEEE 802.3) */
+    uint32_t ops;         /* number of operator records */
+    uint32_t ops_at;      /* the first record; each begins where the one before it ends */
+    uint32_t arena_bytes; /* activations, scratch and kept state */
+    uint32_t state_bytes; /* kept state: the arena's first bytes, reset to state_fill */
+    uint32_t state_at;    /* its first values, in the image; 0: all zero */
+    uint32_t input_at;
+    uint32_t input_bytes;
+    uint32_t output_at;
+    uint32_t output_bytes;
+    uint32_t reserved[3];
+} image_header;
+
+/* Every record begins with this word: kind in the low half, words of the record in the high half. */
+typedef uint32_t record_head;
+#define RECORD_KIND(head) ((head) & 0xFFFFu)
+#define RECORD_WORDS(head) ((head) >> 16)
+
+enum record_kind {
+    RECORD_CONV = 1,
+    RECORD_DEPTHWISE = 2,
+    RECORD_POOL = 3,
+    RECORD_SOFTMAX = 4,
+    RECORD_KINDS
+};
+
+/* How the sums of one output channel go back to int8. */
+typedef struct {
+    int32_t bias;  /* bias less the input's zero point times the sum of the weights */
+    int32_t scale; /* Q31 significand; of FLAG_RIGHT layers doubled, which is an unsigned number */
+    int32_t shift; /* power of two, left when positive; of FLAG_RIGHT layers one less than to the right */
+} channel;
+
+/* Operator flags. */
+#define FLAG_RIGHT 1 /* every shift goes to the right: see channel */
+#define FLAG_PATCH 2  /* inputs are gathered into scratch first, 4 * blocks bytes a pixel */
+
+/* CONV_2D and, as a convolution of 1x1 pixels, FULLY_CONNECTED. */
+typedef struct {
+    record_head head;
+    uint32_t flags;
+    int32_t in, out, scratch; /* scratch: 24 bytes a block */
+    int32_t in_h, in_w, in_c;
+    int32_t out_h, out_w, out_c;
+    int32_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
+    int32_t pad_top, pad_left;
+    int32_t in_zero, out_zero, low, high;
+    int32_t blocks;   /* of 4 values, that one patch has, the last filled up with weights of zero */
+    int32_t weights;  /* in the image: per pair of channels, per block: a word of each channel */
+    int32_t channels; /* in the image: one channel struct per output */
+} conv_record;
+
+/* DEPTHWISE_CONV_2D with one output per input channel. */
+typedef struct {
+    record_head head;
+    uint32_t flags;
+    int32_t in, out, scratch; /* scratch: kernel_h padded rows of the input */
+    int32_t in_h, in_w, depth;
+    int32_t out_h, out_w;
+    int32_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
+    int32_t pad_top, pad_left;
+    int32_t in_zero, out_zero, low, high;
+    int32_t row;      /* bytes of one padded row */
+    int32_t weights;  /* in the image: per 4 channels, per tap: a word of their weights */
+    int32_t channels;
+} depthwise_record;
+
+enum pool_kind { POOL_AVERAGE = 0, POOL_MAX = 1 };
+
+typedef struct {
+    record_head head;
+    int32_t kind;
+    int32_t in, out;
+    int32_t in_h, in_w, depth;
+    int32_t out_h, out_w;
+    int32_t kernel_h, kernel_w, stride_h, stride_w;
+    int32_t pad_top, pad_left;
+    int32_t low, high;
+} pool_record;
+
+typedef struct {
+    record_head head;
+    int32_t in, out, rows, depth;
+    int32_t table; /* in the image: exp of each distance from the row's maximum, Q31, 256 words */
+} softmax_record;
+
+#endif

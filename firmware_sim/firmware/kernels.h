@@ -1,0 +1,17 @@
+/* The kernels: one operator each, reading its record and constants from flash, its tensors in the arena. */
+#ifndef TINYFLEET_KERNELS_H
+#define TINYFLEET_KERNELS_H
+
+#include "image.h"
+
+typedef struct {
+    const uint8_t *image;
+    int8_t *arena;
+} memory;
+
+void run_conv(const memory *m, const void *record);
+void run_depthwise(const memory *m, const void *record);
+void run_pool(const memory *m, const void *record);
+void run_softmax(const memory *m, const void *record);
+
+#endif

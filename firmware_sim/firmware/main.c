@@ -1,0 +1,42 @@
+/* The firmware's loop: the host, standing in for a driver, leaves a command in the mailbox and looks again. */
+#include "runtime.h"
+
+enum command { COMMAND_BIND = 1, COMMAND_INVOKE = 2 };
+
+typedef struct {
+    uint32_t command;
+    int32_t status;
+    const void *image;
+    uint32_t slot_bytes;
+} letter;
+
+volatile letter mailbox;
+static memory model;
+
+extern int8_t arena_start[], arena_end[];
+
+/* Where the host stops the core. */
+__attribute__((noinline)) void wait_for_host(void) { __asm__ volatile("nop"); }
+
+static int32_t execute(uint32_t command) {
+    switch (command) {
+    case COMMAND_BIND:
+        return runtime_bind(&model, mailbox.image, mailbox.slot_bytes, arena_start,
+                            (uint32_t)(arena_end - arena_start));
+    case COMMAND_INVOKE:
+        if (!model.image) {
+            return RUNTIME_NO_IMAGE;
+        }
+        runtime_invoke(&model);
+        return RUNTIME_OK;
+    default:
+        return -1;
+    }
+}
+
+int main(void) {
+    for (;;) {
+        wait_for_host();
+        mailbox.status = execute(mailbox.command);
+    }
+}
