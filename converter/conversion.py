@@ -16,6 +16,7 @@ from securesystemslib.signer import Signer
 from converter import card, evidence, flatbuffer, gate, golden, lint, metrics, samples, scoring, targets
 from converter.bundle import check_free, entries, write_bundle
 from converter.execution import execute
+from converter.image.attempt import Compiled, compiled
 from converter.measurement import Measured, classes_of, measure
 from converter.planning.apply import plan_model
 from converter.pruning import deflate_bytes
@@ -26,7 +27,7 @@ from converter.samples import Samples
 from converter.source import Source, load
 from wire import preprocess
 from wire.errors import InputError
-from wire.manifest import CARD_FILE, MODEL_FILE, Evaluation, Manifest, TargetNeeds, TensorSpec
+from wire.manifest import CARD_FILE, IMAGE_FILE, MODEL_FILE, Evaluation, Manifest, TargetNeeds, TensorSpec
 from wire.messages import Name
 from wire.states import NumericsFamily
 
@@ -87,17 +88,20 @@ def convert(
         gate.check(verdict)
 
     files = {MODEL_FILE: model, **golden.files(found.golden_inputs.values, found.golden_outputs)}
+    image = compiled(model) if NumericsFamily.TFLM in wanted.values() else None
+    files |= {} if image is None or image.data is None else {IMAGE_FILE: image.data}
     payload_bytes = sum(map(len, files.values()))
     if floats is not None:
         files[evidence.FILE] = evidence.pack(floats)
-    needs = _needs(found, wanted, payload_bytes)
+    needs = _needs(found, wanted, files, image)
     report = msgspec.structs.replace(
-        _report(model_name, version, source, found, scores, needs),
+        _report(model_name, version, source, found, scores, needs, payload_bytes),
         gate=verdict,
         layers=[] if made is None else made.layers,
         recipe=recipe,
         variants=variants,
         plan=planned,
+        image=None if image is None else image.report,
     )
     files[CARD_FILE] = card.render(source, report).encode()
     manifest = _manifest(source, report, files, _lineage(source, report, made, labelled))
@@ -179,10 +183,16 @@ def _run(source: Source, found: Measured, model: bytes) -> tuple[TensorSpec, dic
     return spec_out, {family: execute(family, model, inputs).outputs for family in found.scored}
 
 
-def _needs(found: Measured, wanted: dict[str, NumericsFamily], payload_bytes: int) -> dict[str, TargetNeeds]:
-    arena_bytes = None if found.arena is None else found.arena.confirmed_min
-    litert_bytes = targets.litert_bytes(len(found.model), found.graph.activation_bytes)
-    return targets.needs(wanted, arena_bytes, litert_bytes, payload_bytes)
+def _needs(
+    found: Measured, wanted: dict[str, NumericsFamily], files: dict[str, bytes], image: Compiled | None
+) -> dict[str, TargetNeeds]:
+    """Enough for whichever runtime a microcontroller has: TFLM or our own."""
+    ram = {NumericsFamily.XNNPACK: targets.litert_bytes(len(found.model), found.graph.activation_bytes)}
+    if found.arena is not None:
+        own = 0 if image is None or image.report.arena_bytes is None else image.report.arena_bytes
+        ram[NumericsFamily.TFLM] = max(found.arena.confirmed_min, own)
+    sizes = {path: len(data) for path, data in files.items()}
+    return targets.needs(wanted, ram, sizes)
 
 
 def _report(
@@ -192,6 +202,7 @@ def _report(
     found: Measured,
     scores: Evaluation,
     needs: dict[str, TargetNeeds],
+    payload_bytes: int,
 ) -> Report:
     return Report(
         model=name,
@@ -209,7 +220,7 @@ def _report(
         confusion=_confusion(source, found, scores),
         golden=found.golden_inputs.origin,
         targets=needs,
-        payload_bytes=next(iter(needs.values())).flash_bytes,
+        payload_bytes=payload_bytes,
     )
 
 

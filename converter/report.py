@@ -6,6 +6,7 @@ import msgspec
 
 from converter.arena import ArenaReport
 from converter.gate import Comparison, Verdict
+from converter.image.attempt import ImageReport
 from converter.planning.apply import PlanReport
 from converter.recipe import Recipe
 from converter.sqnr import LayerNoise
@@ -57,6 +58,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     recipe: Recipe = Recipe()
     variants: list[Variant] = []
     """The shipped file first; plain quantisation beside it when there was a recipe."""
+    image: ImageReport | None = None
+    """The form for microcontrollers; None when none was asked for."""
     plan: PlanReport | None = None
     """What ``--plan`` gained; None without it."""
 

@@ -8,7 +8,7 @@ import secrets
 from collections import Counter
 from contextlib import aclosing
 from random import Random
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from device_agent import update_state as u
 from device_agent.answering import Answering
@@ -24,7 +24,7 @@ from device_agent.updates import Setting, Updates
 from device_agent.window import Window
 from wire import topics
 from wire.errors import FleetError
-from wire.messages import AttemptId, encode
+from wire.messages import AttemptId, LatencyClock, encode
 from wire.states import Presence
 from wire.trust import Policy, verify_assignment
 
@@ -39,7 +39,7 @@ class Parts(NamedTuple):
     outbox: Outbox
     sensor: Sensor
     broker: BrokerUrl
-    latency_clock: Literal["device", "host"]
+    latency_clock: LatencyClock
     rng: Random
 
 

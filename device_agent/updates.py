@@ -20,9 +20,11 @@ from device_agent.selftest import check_golden
 from device_agent.slot import Content
 from device_agent.store import Store
 from device_agent.updater import step
+from runtimes import Opener, open_model
 from wire.errors import FleetError, RefusedError, StoreError, TrustError, WireError
-from wire.manifest import Manifest, check_fits
+from wire.manifest import Manifest
 from wire.messages import AttemptId, Hardware, ModelRef, SlotName
+from wire.part import check_fits, part_of
 from wire.states import Reason
 from wire.trust import Artifact, verify_manifest
 
@@ -44,6 +46,8 @@ class Setting(NamedTuple):
     director_root: Root
     now: Callable[[], datetime]
     patience: Patience = Patience()
+    open_model: Opener = open_model
+    """How this device runs a model."""
 
 
 class Updates:
@@ -183,13 +187,14 @@ class Updates:
         artifact = await fetch_artifact(self._link, digest, self._setting.patience)
         manifest = self._acceptable(artifact, attempt.bundle)
         slot = self._store.slot(attempt.slot)
-        missing = manifest.payload_bytes - min(manifest.payload_bytes, slot.held_bytes(digest))
+        part = part_of(manifest, self._setting.hardware)
+        missing = part.length - min(part.length, slot.held_bytes(digest))
         if (free := self._store.free_bytes()) < missing + RESERVE_BYTES:
             raise StoreError(Reason.STORAGE, f"{free} bytes free, {missing + RESERVE_BYTES} needed")
-        held = slot.begin(artifact, manifest)
+        held = slot.begin(artifact, part)
         self.post(u.DownloadStarted(attempt.id, held))
         try:
-            chunks = fetch_chunks(self._link, digest, manifest, held, self._setting.patience)
+            chunks = fetch_chunks(self._link, digest, manifest, part, held, self._setting.patience)
             async with aclosing(chunks):
                 async for data in chunks:
                     slot.append(data)
@@ -243,4 +248,6 @@ class Updates:
 
     def _load(self, slot: SlotName, ref: ModelRef) -> tuple[LoadedModel, Content]:
         content = self._store.slot(slot).load(ref.digest)
-        return LoadedModel(ref, content.manifest, content.files, self._setting.hardware), content
+        setting = self._setting
+        model = LoadedModel(ref, content.manifest, content.files, setting.hardware, setting.open_model)
+        return model, content

@@ -104,7 +104,7 @@ def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Device:
         Parts(
             setting=setting,
             # The host's own crash is not what is simulated, so its disk need not sync.
-            store=Store(state_dir, Disk(durable=False)),
+            store=Store(state_dir, Disk(durable=False), hardware),
             outbox=Outbox(state_dir / "outbox.sqlite", _OUTBOX_ENTRIES, _OUTBOX_BYTES, durable=False),
             sensor=ReplaySensor(plan.recording, plan.rate_hz, start),
             broker=plan.broker,

@@ -30,7 +30,10 @@ class Arena(NamedTuple):
 class TflmInterpreter:
     """One model in TFLM; construction fails when it does not fit the arena."""
 
+    latency_ns: int | None = None
+
     def __init__(self, model: bytes, arena_bytes: int | None = None) -> None:
+        self.arena_bytes = arena_bytes
         with captured() as log:
             try:
                 self._interpreter = _runtime.Interpreter.from_bytes(model, arena_size=arena_bytes)
