@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,26 +12,42 @@ import numpy as np
 from numpy.typing import NDArray
 from securesystemslib.signer import Signer
 
-from converter import card, evidence, flatbuffer, gate, golden, lint, metrics, samples, scoring, targets
+from converter import (
+    catalogue,
+    documents,
+    evidence,
+    flatbuffer,
+    gate,
+    golden,
+    lint,
+    metrics,
+    npu,
+    samples,
+    scoring,
+    targets,
+    versions,
+)
 from converter.bundle import check_free, entries, write_bundle
 from converter.execution import execute
+from converter.fit import Fit, fits
+from converter.macs import count
 from converter.measurement import Measured, classes_of, measure
 from converter.planning.apply import plan_model
 from converter.pruning import deflate_bytes
 from converter.quantise import Quantised, quantise
 from converter.recipe import Recipe
-from converter.report import Report, Variant, accuracies, accuracy_drop
+from converter.report import About, Report, Variant, accuracies, accuracy_drop
 from converter.samples import Samples
+from converter.settings import Settings
 from converter.source import Source, load
 from wire import preprocess
 from wire.errors import InputError
-from wire.manifest import CARD_FILE, MODEL_FILE, Evaluation, Manifest, TargetNeeds, TensorSpec
+from wire.manifest import MODEL_FILE, Evaluation, Golden, Manifest, TargetNeeds, TensorSpec
 from wire.messages import Name
 from wire.states import NumericsFamily
 
 DEFAULT_MAX_DROP: Final = 0.03
 """Of the metric: what int8 may cost."""
-_PACKAGES: Final = ("ai-edge-litert", "numpy", "tensorflow", "tflite-micro")
 Int8 = NDArray[np.int8]
 
 
@@ -98,9 +113,14 @@ def convert(
         recipe=recipe,
         variants=variants,
         plan=planned,
+        macs=count(found.graph).macs,
+        fits=_fits(found, wanted, payload_bytes),
+        about=_about(source),
+        settings=Settings(targets=list(wanted), metric=metric, rule=rule, max_drop=max_drop, plan=plan),
     )
-    files[CARD_FILE] = card.render(source, report).encode()
-    manifest = _manifest(source, report, files, _lineage(source, report, made, labelled))
+    manifest = _manifest(source, report, _lineage(source, report, made, labelled), golden.entry(files))
+    files |= documents.render(manifest, report, model)
+    manifest = msgspec.structs.replace(manifest, files=entries(files))
     digest = write_bundle(out, manifest, files, signer, expires)
     return Converted(bundle=str(out), digest=digest, report=report)
 
@@ -185,6 +205,25 @@ def _needs(found: Measured, wanted: dict[str, NumericsFamily], payload_bytes: in
     return targets.needs(wanted, arena_bytes, litert_bytes, payload_bytes)
 
 
+def _fits(found: Measured, wanted: dict[str, NumericsFamily], payload_bytes: int) -> dict[str, Fit]:
+    return fits(
+        found.graph,
+        len(found.model),
+        None if found.arena is None else found.arena.confirmed_min,
+        slot_bytes=payload_bytes,
+        tail_bytes=0 if found.arena is None else found.arena.tail,
+        npu=npu.costs(found.model, wanted),
+        wanted=wanted,
+    )
+
+
+def _about(source: Source) -> About:
+    run = source.run
+    if run is None:
+        return About()
+    return About(title=run.title or run.task, intended_use=run.intended_use, limits=run.limits)
+
+
 def _report(
     name: str,
     version: int,
@@ -240,12 +279,16 @@ def _lineage(
         lineage["recipe"] = msgspec.to_builtins(report.recipe)
     if report.gate is not None:
         lineage["gate"] = msgspec.to_builtins(report.gate)
+    if report.settings is not None:
+        lineage["settings"] = msgspec.to_builtins(report.settings)
     lineage["golden"] = report.golden
-    lineage["converter"] = {package: package_version(package) for package in _PACKAGES}
+    lineage["catalogue"] = catalogue.digest()
+    lineage["converter"] = versions.installed()
     return lineage
 
 
-def _manifest(source: Source, report: Report, files: dict[str, bytes], lineage: dict[str, Any]) -> Manifest:
+def _manifest(source: Source, report: Report, lineage: dict[str, Any], vectors: Golden) -> Manifest:
+    """Without its files."""
     return Manifest(
         model=report.model,
         version=report.version,
@@ -254,8 +297,8 @@ def _manifest(source: Source, report: Report, files: dict[str, bytes], lineage: 
         output=report.output,
         preprocessing=source.preprocessing,
         ops=report.ops,
-        files=entries(files),
-        golden=golden.entry(files),
+        files=[],
+        golden=vectors,
         targets=report.targets,
         evaluation=report.evaluation,
         lineage=lineage,

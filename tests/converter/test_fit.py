@@ -70,7 +70,7 @@ def test_json_has_the_keys_that_are_read():
     for fit in data.values():
         assert {"ok", "reason", "flash_bytes", "ram_bytes", "latency_ms"} <= set(fit)
     assert data["nano33ble"]["latency"]["stack"] == "hale-1.2"
-    assert data["esp32-s3"]["latency"].keys() == {"reason"}
+    assert data["esp32-s3"]["latency"].keys() == {"kind", "reason"}
     assert set(Fit.__struct_fields__) == set(data["rpi-4"])
 
 
