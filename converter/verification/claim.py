@@ -41,10 +41,21 @@ def compared(name: str, said: object, found: object, what: str, other_versions: 
     """
     if said == found:
         return verified(name, what)
-    difference = f"{what}: the bundle says {_shown(said)}, it is {_shown(found)}"
+    where, one, other = _first_difference(said, found)
+    difference = f"{what}{where}: the bundle says {_shown(one)}, it is {_shown(other)}"
     if other_versions:
         return not_checked(name, f"{'; '.join(other_versions)}, and that may be why. {difference}")
     raise false(name, difference)
+
+
+def _first_difference(said: object, found: object) -> tuple[str, object, object]:
+    """Of two structs the first field that is not the same, with its name."""
+    if isinstance(said, msgspec.Struct) and type(said) is type(found):
+        for name in said.__struct_fields__:
+            one, other = getattr(said, name), getattr(found, name)
+            if one != other:
+                return f", {name}", one, other
+    return "", said, found
 
 
 def _shown(value: object) -> str:
