@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from typing import Final
 
 import boards
 from converter import vela
@@ -10,6 +11,7 @@ from converter.latency import NoEstimate
 from converter.vela import NpuCost
 from wire.errors import FleetError
 
+_MOST_S: Final = 60.0
 Costs = Mapping[str, NpuCost | NoEstimate]
 """By accelerator."""
 
@@ -23,6 +25,6 @@ def costs(model: bytes, wanted: Container[str] | None = None) -> dict[str, NpuCo
 
 def _cost(model: bytes, accelerator: str) -> NpuCost | NoEstimate:
     try:
-        return vela.compile_for(model, accelerator).cost
+        return vela.compile_for(model, accelerator, timeout_s=_MOST_S).cost
     except FleetError as error:
         return NoEstimate(reason=error.message if not error.hint else f"{error.message} ({error.hint})")

@@ -79,7 +79,7 @@ def confusion(labels: Sequence[str], report: Report) -> str:
     counts = report.confusion
     if not counts or len(counts) > _MOST_CLASSES:
         return ""
-    names = list(labels) or [str(index) for index in range(len(counts))]
+    names = list(labels) if len(labels) == len(counts) else [str(index) for index in range(len(counts))]
     rows = [[name, *map(str, row)] for name, row in zip(names, counts, strict=True)]
     family = next(iter(report.evaluation.int8), "int8")
     return f"Rows are true classes, columns answers ({family}).\n\n" + table(["", *names], rows)

@@ -83,7 +83,7 @@ def verdict(case: Case) -> Claim:
 def _again(case: Case, said: Verdict) -> Claim:
     samples = case.samples
     if evidence.FILE not in case.bundle.files or samples is None:
-        raise TrustError("false_gate", "gate: its evidence is missing", "convert again")
+        raise false("gate", "its evidence is missing")
     floats = evidence.unpack(case.bundle.files[evidence.FILE])
     outputs = {family: case.run(family).scored for family in case.manifest.golden.outputs}
     try:
@@ -94,7 +94,7 @@ def _again(case: Case, said: Verdict) -> Claim:
         other = differences(case.lineage, _RUNTIMES)
         if other:
             return not_checked("gate", f"{'; '.join(other)}, and that may be why: {error.message}")
-        raise
+        raise false("gate", error.message) from error
     figures = (f"{family} {found.drop:+.4f}" for family, found in said.families.items())
     return verified("gate", f"{said.metric} loss: {', '.join(figures)}; of at most {said.max_drop:g}")
 

@@ -13,10 +13,13 @@ from tuf.api.metadata import Root
 from converter import evidence, samples
 from converter.bundle import Bundle
 from converter.gate import Verdict
+from converter.measurement import classes_of
+from converter.samples import Samples
 from converter.verification import accuracy, memory, needs, origin, shipped, words
 from converter.verification.case import Case, Origin
 from converter.verification.claim import Claim, verified
-from wire.manifest import Score
+from wire.errors import InputError
+from wire.manifest import Manifest, Score
 from wire.states import NumericsFamily
 from wire.trust import verify_manifest
 
@@ -61,10 +64,11 @@ def verify_bundle(
 ) -> Verified:
     """Do again what the bundle claims, as far as what is given allows.
 
-    Raises TrustError for the first claim that does not hold, RefusedError when the model does not run.
+    Raises TrustError for the first claim that does not hold, RefusedError when the model does not run,
+    InputError for samples of another model.
     """
     verify_manifest(root, bundle.artifact, bundle.digest, now)
-    given = None if evaluation is None else samples.load(evaluation, labelled=True)
+    given = None if evaluation is None else _samples(evaluation, bundle.manifest)
     case = Case(bundle, given, source)
     claims = [
         verified("signature", "by a key that the root names, and not expired"),
@@ -82,3 +86,16 @@ def verify_bundle(
         gate=evidence.claimed(bundle.manifest.lineage) if "gate" in held and case.same_samples else None,
         claims=claims,
     )
+
+
+def _samples(file: Path, manifest: Manifest) -> Samples:
+    given = samples.load(file, labelled=True)
+    shape, classes = tuple(manifest.input.shape[1:]), max(2, classes_of(manifest.output))
+    wrong = None
+    if given.x.shape[1:] != shape:
+        wrong = f"the samples have shape {given.x.shape[1:]}, the model takes {shape}"
+    elif given.y is not None and given.y.max() >= classes:
+        wrong = f"the samples have a class {given.y.max()}, the model has {classes}"
+    if wrong is not None:
+        raise InputError("wrong_samples", wrong, "give samples of this model")
+    return given

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import msgspec
+
 import boards
 from converter import npu, vela
 from converter.bundle import read_bundle
@@ -9,7 +11,6 @@ from converter.fit import fits
 from converter.flatbuffer import parse
 from converter.latency import NoEstimate, NpuEstimate
 from converter.report import decode
-from converter.vela import NpuCost
 
 BOARD, ACCELERATOR = "grove-vision-ai-v2", "ethos-u55-64"
 
@@ -54,7 +55,7 @@ def test_published_figures_of_kws(shared_models: Path):
 
 def test_only_wanted_boards_are_compiled_for(bundle_dir: Path, monkeypatch):
     model = (bundle_dir / "model.tflite").read_bytes()
-    monkeypatch.setattr(vela, "compile_for", lambda *_: 1 / 0)
+    monkeypatch.setattr(vela, "compile_for", lambda *_args, **_options: 1 / 0)
     assert npu.costs(model, ["cortex-m4"]) == {}
 
 
@@ -81,9 +82,7 @@ def test_no_vela_leaves_the_core_and_a_reason(bundle_dir: Path, monkeypatch):
 def test_what_does_not_fit_by_vela_is_refused(bundle_dir: Path):
     model = (bundle_dir / "model.tflite").read_bytes()
     cost = vela.compile_for(model, ACCELERATOR).cost
-    large = NpuCost(
-        **{name: getattr(cost, name) for name in NpuCost.__struct_fields__} | {"sram_bytes": 2**20}
-    )
+    large = msgspec.structs.replace(cost, sram_bytes=2**20)
     found = fits(parse(model), len(model), 4_672, npu={ACCELERATOR: large}, tail_bytes=16)[BOARD]
     assert not found.ok
     assert found.reason == ("needs 1,048,592 bytes of RAM for the arena, grove-vision-ai-v2 leaves 1,048,576")

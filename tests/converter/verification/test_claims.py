@@ -18,7 +18,7 @@ from converter.report import decode
 from converter.verification import Claim, Origin, verify_bundle
 from converter.verification import memory as memory_claims
 from converter.verification.case import Case
-from wire.errors import TrustError, WireError
+from wire.errors import InputError, TrustError, WireError
 from wire.manifest import CARD_FILE, MODEL_FILE, Score
 from wire.states import NumericsFamily
 from wire.trust import load_key
@@ -197,7 +197,25 @@ def test_false_figures_of_the_gate_are_found_with_the_samples(honest: Bundle, fo
     assert by_name(verify_bundle(lying, root, NOW).claims)["gate"].status == "not_checked"
     with pytest.raises(TrustError) as caught:
         verify_bundle(lying, root, NOW, run_folder / "eval.npz")
-    assert caught.value.code in ("false_evidence", "false_gate")
+    assert caught.value.code == "false_gate"
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [((4, 99, 6), 0, "takes"), ((4, 100, 6), 7, "class 7"), ((4, 600), 0, "takes")],
+)
+def test_samples_of_another_model_are_a_typed_error(honest: Bundle, root, tmp_path: Path, x, y, words):
+    np.savez(tmp_path / "other.npz", x=np.zeros(x, np.float32), y=np.full(4, y))
+    with pytest.raises(InputError, match=words):
+        verify_bundle(honest, root, NOW, tmp_path / "other.npz")
+
+
+def test_a_report_with_a_wrong_confusion_is_no_crash(honest: Bundle, forged, root, run_folder: Path):
+    lying = forged(report={"confusion": [[1, 2], [3, 4]]})
+    assert "scores" in with_status(verify_bundle(lying, root, NOW).claims, "not_checked")
+    with pytest.raises(TrustError) as caught:
+        verify_bundle(lying, root, NOW, run_folder / "eval.npz")
+    assert caught.value.code == "false_scores"
 
 
 def test_a_plan_in_which_tensors_meet_is_false(honest: Bundle):
