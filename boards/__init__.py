@@ -35,6 +35,11 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     """Code of the interpreter and its kernels, part of the reserve; None where it is not the firmware's."""
     runtime_source: str
     """Where that figure is from; ``planning`` in it means that nothing was measured."""
+    npu: str | None = None
+    """An accelerator beside the core, by vela's name for it, such as ``ethos-u55-64``."""
+    npu_clock_mhz: float | None = None
+    npu_source: str = ""
+    """Of those two."""
 
     flash_origin: int | None = None
     """Address of the flash with code and models; None for Linux and cores that are not emulated."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,27 +12,43 @@ import numpy as np
 from numpy.typing import NDArray
 from securesystemslib.signer import Signer
 
-from converter import card, evidence, flatbuffer, gate, golden, lint, metrics, samples, scoring, targets
+from converter import (
+    catalogue,
+    documents,
+    evidence,
+    flatbuffer,
+    gate,
+    golden,
+    lint,
+    metrics,
+    npu,
+    samples,
+    scoring,
+    targets,
+    versions,
+)
 from converter.bundle import check_free, entries, write_bundle
 from converter.execution import execute
+from converter.fit import Fit, fits
 from converter.image.attempt import Compiled, compiled
+from converter.macs import count
 from converter.measurement import Measured, classes_of, measure
 from converter.planning.apply import plan_model
 from converter.pruning import deflate_bytes
 from converter.quantise import Quantised, quantise
 from converter.recipe import Recipe
-from converter.report import Report, Variant, accuracies, accuracy_drop
+from converter.report import About, Report, Variant, accuracies, accuracy_drop
 from converter.samples import Samples
+from converter.settings import Settings
 from converter.source import Source, load
 from wire import preprocess
 from wire.errors import InputError
-from wire.manifest import CARD_FILE, IMAGE_FILE, MODEL_FILE, Evaluation, Manifest, TargetNeeds, TensorSpec
+from wire.manifest import IMAGE_FILE, MODEL_FILE, Evaluation, Golden, Manifest, TargetNeeds, TensorSpec
 from wire.messages import Name
 from wire.states import NumericsFamily
 
 DEFAULT_MAX_DROP: Final = 0.03
 """Of the metric: what int8 may cost."""
-_PACKAGES: Final = ("ai-edge-litert", "numpy", "tensorflow", "tflite-micro")
 Int8 = NDArray[np.int8]
 
 
@@ -102,9 +117,14 @@ def convert(
         variants=variants,
         plan=planned,
         image=None if image is None else image.report,
+        macs=count(found.graph).macs,
+        fits=_fits(found, wanted, needs),
+        about=_about(source),
+        settings=Settings(targets=list(wanted), metric=metric, rule=rule, max_drop=max_drop, plan=plan),
     )
-    files[CARD_FILE] = card.render(source, report).encode()
-    manifest = _manifest(source, report, files, _lineage(source, report, made, labelled))
+    manifest = _manifest(source, report, _lineage(source, report, made, labelled), golden.entry(files))
+    files |= documents.render(manifest, report, model)
+    manifest = msgspec.structs.replace(manifest, files=entries(files))
     digest = write_bundle(out, manifest, files, signer, expires)
     return Converted(bundle=str(out), digest=digest, report=report)
 
@@ -186,13 +206,31 @@ def _run(source: Source, found: Measured, model: bytes) -> tuple[TensorSpec, dic
 def _needs(
     found: Measured, wanted: dict[str, NumericsFamily], files: dict[str, bytes], image: Compiled | None
 ) -> dict[str, TargetNeeds]:
-    """Enough for whichever runtime a microcontroller has: TFLM or our own."""
-    ram = {NumericsFamily.XNNPACK: targets.litert_bytes(len(found.model), found.graph.activation_bytes)}
-    if found.arena is not None:
-        own = 0 if image is None or image.report.arena_bytes is None else image.report.arena_bytes
-        ram[NumericsFamily.TFLM] = max(found.arena.confirmed_min, own)
-    sizes = {path: len(data) for path, data in files.items()}
-    return targets.needs(wanted, ram, sizes)
+    arena_bytes = None if found.arena is None else found.arena.confirmed_min
+    image_arena_bytes = None if image is None else image.report.arena_bytes
+    ram = targets.ram_bytes(found.graph, len(found.model), arena_bytes, image_arena_bytes)
+    return targets.needs(wanted, ram, {path: len(data) for path, data in files.items()})
+
+
+def _fits(
+    found: Measured, wanted: dict[str, NumericsFamily], needs: dict[str, TargetNeeds]
+) -> dict[str, Fit]:
+    return fits(
+        found.graph,
+        len(found.model),
+        None if found.arena is None else found.arena.confirmed_min,
+        slot_bytes=targets.slots(needs),
+        tail_bytes=0 if found.arena is None else found.arena.tail,
+        npu=npu.costs(found.model, wanted),
+        wanted=wanted,
+    )
+
+
+def _about(source: Source) -> About:
+    run = source.run
+    if run is None:
+        return About()
+    return About(title=run.title or run.task, intended_use=run.intended_use, limits=run.limits)
 
 
 def _report(
@@ -251,12 +289,16 @@ def _lineage(
         lineage["recipe"] = msgspec.to_builtins(report.recipe)
     if report.gate is not None:
         lineage["gate"] = msgspec.to_builtins(report.gate)
+    if report.settings is not None:
+        lineage["settings"] = msgspec.to_builtins(report.settings)
     lineage["golden"] = report.golden
-    lineage["converter"] = {package: package_version(package) for package in _PACKAGES}
+    lineage["catalogue"] = catalogue.digest()
+    lineage["converter"] = versions.installed()
     return lineage
 
 
-def _manifest(source: Source, report: Report, files: dict[str, bytes], lineage: dict[str, Any]) -> Manifest:
+def _manifest(source: Source, report: Report, lineage: dict[str, Any], vectors: Golden) -> Manifest:
+    """Without its files."""
     return Manifest(
         model=report.model,
         version=report.version,
@@ -265,8 +307,8 @@ def _manifest(source: Source, report: Report, files: dict[str, bytes], lineage: 
         output=report.output,
         preprocessing=source.preprocessing,
         ops=report.ops,
-        files=entries(files),
-        golden=golden.entry(files),
+        files=[],
+        golden=vectors,
         targets=report.targets,
         evaluation=report.evaluation,
         lineage=lineage,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from converter import findings, fit, flatbuffer, lint, macs
+from converter import findings, fit, flatbuffer, lint, macs, npu
 from converter.arena import ArenaReport
 from converter.findings import Finding
 from converter.fit import Fit
@@ -64,7 +64,12 @@ def inspect(data: bytes) -> Inspection:
         planned_arena=None if model is None else _planned(model),
         macs=macs.count(graph).macs,
         fits=fit.fits(
-            graph, len(shipped), None if arena is None else arena.confirmed_min, _refused(graph, refusals)
+            graph,
+            len(shipped),
+            None if arena is None else arena.confirmed_min,
+            _refused(graph, refusals),
+            tail_bytes=0 if arena is None else arena.tail,
+            npu={} if arena is None else npu.costs(shipped),
         ),
     )
 

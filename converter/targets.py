@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import boards
 from converter import golden
+from converter.flatbuffer import Model
 from wire.errors import NotFoundError
 from wire.manifest import IMAGE_FILE, MODEL_FILE, TargetNeeds
 from wire.states import NumericsFamily
@@ -30,6 +31,16 @@ def litert_bytes(model_bytes: int, activation_bytes: int) -> int:
     return 2 * model_bytes + activation_bytes
 
 
+def ram_bytes(
+    model: Model, model_bytes: int, arena_bytes: int | None, image_arena_bytes: int | None
+) -> dict[NumericsFamily, int]:
+    """What each family asks for; of microcontrollers enough for either runtime, TFLM or our own."""
+    ram = {NumericsFamily.XNNPACK: litert_bytes(model_bytes, model.activation_bytes)}
+    if arena_bytes is not None:
+        ram[NumericsFamily.TFLM] = max(arena_bytes, image_arena_bytes or 0)
+    return ram
+
+
 def needs(
     targets: Mapping[str, NumericsFamily], ram_bytes: Mapping[NumericsFamily, int], sizes: Mapping[str, int]
 ) -> dict[str, TargetNeeds]:
@@ -46,3 +57,8 @@ def _stored(family: NumericsFamily, sizes: Mapping[str, int]) -> int:
     if family is NumericsFamily.TFLM:
         forms.append(sizes.get(IMAGE_FILE, 0))
     return max(forms) + sizes[golden.INPUTS_FILE] + sizes[golden.output_file(family)]
+
+
+def slots(needed: Mapping[str, TargetNeeds]) -> dict[NumericsFamily, int]:
+    """Bytes that a slot has to hold, by family."""
+    return {needs.numerics: needs.flash_bytes for needs in needed.values()}

@@ -88,7 +88,7 @@ def test_golden_outputs_differ_among_themselves(bundle_dir: Path):
 
 def test_the_card_says_what_to_know(bundle: Bundle):
     card = bundle.files[CARD_FILE].decode()
-    words = ["seglearn", "Must not be used for", "int8 tflm", "int8 xnnpack", "float32", "cortex-m0plus"]
+    words = ["seglearn", "Must not be used for", "int8, tflm", "int8, xnnpack", "float32", "cortex-m0plus"]
     for word in [*words, *bundle.manifest.labels]:
         assert word in card
 

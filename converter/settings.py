@@ -1,0 +1,20 @@
+"""What was asked of a conversion besides its files: with the same sources, enough to do it again."""
+
+from __future__ import annotations
+
+import msgspec
+
+from converter.gate import Rule
+from converter.metrics import Metric
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Options of ``tinyfleet convert``; name and version are the manifest's, the recipe is its own."""
+
+    targets: list[str]
+    """All that the bundle is built for, sorted."""
+    metric: Metric
+    rule: Rule
+    max_drop: float
+    plan: bool
+    """Whether a better memory plan was looked for."""
