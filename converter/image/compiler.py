@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from converter.image import arena, conv, depthwise, pool, softmax
+from converter.image import arena, binary, conv, depthwise, pool, softmax
 from converter.image.arena import Arena
 from converter.image.graph import Array, Graph, Node, read
 from converter.image.step import Step
@@ -15,12 +15,17 @@ from wire.errors import RefusedError
 from wire.image import HEADER_BYTES, ImageHeader, seal
 
 STEPS: Final[dict[str, Callable[[Node], Step]]] = {
+    "ADD": binary.sum_of,
     "AVERAGE_POOL_2D": pool.pool,
     "CONV_2D": conv.conv,
     "DEPTHWISE_CONV_2D": depthwise.depthwise,
     "FULLY_CONNECTED": conv.dense,
+    "MAXIMUM": binary.extreme,
     "MAX_POOL_2D": pool.pool,
+    "MINIMUM": binary.extreme,
+    "MUL": binary.product,
     "SOFTMAX": softmax.softmax,
+    "SUB": binary.sum_of,
 }
 """By operator. What is not here and not in FOLDED is refused by name."""
 FOLDED: Final = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE"})

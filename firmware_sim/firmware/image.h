@@ -39,6 +39,7 @@ enum record_kind {
     RECORD_DEPTHWISE = 2,
     RECORD_POOL = 3,
     RECORD_SOFTMAX = 4,
+    RECORD_BINARY = 5,
     RECORD_KINDS
 };
 
@@ -101,5 +102,20 @@ typedef struct {
     int32_t in, out, rows, depth;
     int32_t table; /* in the image: exp of each distance from the row's maximum, Q31, 256 words */
 } softmax_record;
+
+enum binary_kind { BINARY_SUM = 0, BINARY_PRODUCT = 1, BINARY_WIDE_PRODUCT = 2, BINARY_MOST = 3, BINARY_LEAST = 4 };
+
+/* ADD, SUB, MUL, MAXIMUM, MINIMUM. An operand below 0 is in the image, at its complement. */
+typedef struct {
+    record_head head;
+    uint32_t kind;
+    int32_t a, b, out;
+    int32_t counts[4]; /* of the loops, outermost first */
+    int32_t a_steps[4], b_steps[4];
+    int32_t a_zero, b_zero, out_zero, low, high;
+    int32_t gain;         /* of sums: twice the first operand's factor */
+    int32_t scale, shift; /* left when positive, which only wide products have */
+    int32_t table;        /* of sums, in the image: twice the second operand's 256 terms, zero points included */
+} binary_record;
 
 #endif

@@ -7,6 +7,7 @@ static const kernel kernels[RECORD_KINDS] = {
     [RECORD_DEPTHWISE] = run_depthwise,
     [RECORD_POOL] = run_pool,
     [RECORD_SOFTMAX] = run_softmax,
+    [RECORD_BINARY] = run_binary,
 };
 
 /* IEEE 802.3, reflected; a nibble at a time keeps the table at 64 bytes. The words at crc32 count as zero. */
