@@ -90,17 +90,24 @@ class Profiler:
                 "profiler", f"the emulator takes no hook (error {status})", "check unicorn's version"
             )
 
-    def stop(self) -> Blocks:
-        """Remove the hook; what ran since. RefusedError when something ran outside the code."""
-        uclib.uc_hook_del(self._machine.engine._uch, self._hook)
+    def take(self) -> Blocks:
+        """What ran since the last time; RefusedError when something ran outside the code."""
         if self._profile.lost:
             raise RefusedError("profiler", f"{self._profile.lost} blocks could not be counted", "report this")
         known = self._profile.blocks
         starts = tuple(map(int, self._starts[:known]))
         sizes = map(int, self._sizes[:known])
-        return Blocks(
+        blocks = Blocks(
             starts,
             tuple(self._machine.read(start, size) for start, size in zip(starts, sizes, strict=True)),
             self._counts[:, :known].copy(),
             self._taken[:, :known].copy(),
         )
+        self._counts[:] = 0
+        self._taken[:] = 0
+        self._profile.phase = self._profile.last = 0
+        return blocks
+
+    def stop(self) -> None:
+        """Remove the hook."""
+        uclib.uc_hook_del(self._machine.engine._uch, self._hook)

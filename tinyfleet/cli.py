@@ -33,7 +33,7 @@ EXTRAS: Final = {
     "convert": "convert",
     "demo": "train,convert,agent,sim,server",
     "inspect": "convert",
-    "sim": "sim",
+    "sim": "mcu",
     "train": "train",
     "trust": "trust",
 }

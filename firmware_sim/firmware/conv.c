@@ -7,6 +7,7 @@
 #include "dsp.h"
 #include "fixed_point.h"
 #include "kernels.h"
+#include "thumb.h"
 
 static inline int8_t finish(const conv_record *op, const channel *c, int32_t sum) {
     return requantise(sum, c, op->flags & FLAG_RIGHT, op->out_zero, op->low, op->high);
@@ -70,27 +71,20 @@ static void two_pixels(const conv_record *op, const channel *c, const uint32_t *
 static void two_pixels(const conv_record *op, const channel *c, const uint32_t *words, const int8_t *x0,
                        const int8_t *x1, int8_t *out, int8_t *scratch) {
     (void)scratch;
-    const int32_t depth = op->out_c, values = 4 * op->blocks;
-    const int8_t *w = (const int8_t *)words;
+    const int32_t depth = op->out_c;
+    const uint32_t *w = words;
     int32_t at = 0;
-    for (; at + 1 < depth; at += 2, c += 2) {
-        int32_t a0 = c[0].bias, a1 = c[1].bias, b0 = a0, b1 = a1;
-        for (int32_t k = 0; k < values; w += 4) {
-            for (const int32_t end = k + 4; k < end; k++, w++) {
-                const int32_t w0 = w[0], w1 = w[4], p = x0[k], q = x1[k];
-                a0 += p * w0;
-                a1 += p * w1;
-                b0 += q * w0;
-                b1 += q * w1;
-            }
-        }
-        out[at] = finish(op, c, a0);
-        out[at + 1] = finish(op, c + 1, a1);
-        out[depth + at] = finish(op, c, b0);
-        out[depth + at + 1] = finish(op, c + 1, b1);
+    for (; at + 1 < depth; at += 2, w += 2 * op->blocks) {
+        const channel *pair = c + at;
+        int32_t sums[4] = {pair[0].bias, pair[1].bias, pair[0].bias, pair[1].bias};
+        thumb_conv(sums, x0, x1, w, w + 2 * op->blocks);
+        out[at] = finish(op, pair, sums[0]);
+        out[at + 1] = finish(op, pair + 1, sums[1]);
+        out[depth + at] = finish(op, pair, sums[2]);
+        out[depth + at + 1] = finish(op, pair + 1, sums[3]);
     }
-    one_pixel(op, c - at, words, x0, out, at);
-    one_pixel(op, c - at, words, x1, out + depth, at);
+    one_pixel(op, c, words, x0, out, at);
+    one_pixel(op, c, words, x1, out + depth, at);
 }
 
 #endif
@@ -99,10 +93,27 @@ static void fill(int8_t *to, int32_t value, int32_t bytes) {
     __builtin_memset(to, value, (uint32_t)bytes);
 }
 
+/* A row of a patch is often a few bytes: fewer than a call of memcpy costs. */
+static inline void copy(int8_t *to, const int8_t *from, int32_t bytes) {
+    if (bytes >= 32) {
+        __builtin_memcpy(to, from, (uint32_t)bytes);
+        return;
+    }
+#if HAS_SIMD
+    for (; bytes >= 4; bytes -= 4, to += 4, from += 4) {
+        const uint32_t word = load4(from);
+        __builtin_memcpy(to, &word, sizeof word);
+    }
+#endif
+    for (; bytes > 0; bytes--) {
+        *to++ = *from++;
+    }
+}
+
 static void gather_row(const conv_record *op, const int8_t *row, int32_t left, int8_t *to) {
     const int32_t depth = op->in_c, width = op->kernel_w;
     if (op->dilation_w == 1 && left >= 0 && left + width <= op->in_w) {
-        __builtin_memcpy(to, row + left * depth, (uint32_t)(width * depth));
+        copy(to, row + left * depth, width * depth);
         return;
     }
     for (int32_t kx = 0; kx < width; kx++, to += depth) {
@@ -110,7 +121,7 @@ static void gather_row(const conv_record *op, const int8_t *row, int32_t left, i
         if (x < 0 || x >= op->in_w) {
             fill(to, op->in_zero, depth);
         } else {
-            __builtin_memcpy(to, row + x * depth, (uint32_t)depth);
+            copy(to, row + x * depth, depth);
         }
     }
 }

@@ -6,6 +6,7 @@
 #include "dsp.h"
 #include "fixed_point.h"
 #include "kernels.h"
+#include "thumb.h"
 
 enum { MOST_ROWS = 32 }; /* the converter refuses kernels that are higher */
 
@@ -27,34 +28,30 @@ static inline int8_t finish(const depthwise_record *op, const channel *c, int32_
 /* Four channels of one pixel; rows: kernel_h places of their first tap. */
 static inline void four(const depthwise_record *op, const channel *c, const uint32_t *w,
                         const int8_t *const *rows, int32_t offset, int8_t *out) {
-    int32_t s0 = c[0].bias, s1 = c[1].bias, s2 = c[2].bias, s3 = c[3].bias;
+    int32_t sums[4] = {c[0].bias, c[1].bias, c[2].bias, c[3].bias};
     const int32_t step = op->dilation_w * op->depth;
+#if HAS_SIMD
     for (int32_t ky = 0; ky < op->kernel_h; ky++) {
         const int8_t *x = rows[ky] + offset;
         int32_t taps = op->kernel_w;
         do {
-#if HAS_SIMD
             const uint32_t x_word = load4(x), w_word = *w++;
             const int16x2_t x_even = evens(x_word), x_odd = odds(x_word);
             const int16x2_t w_even = evens(w_word), w_odd = odds(w_word);
-            s0 = __smlabb(x_even, w_even, s0);
-            s1 = __smlabb(x_odd, w_odd, s1);
-            s2 = __smlatt(x_even, w_even, s2);
-            s3 = __smlatt(x_odd, w_odd, s3);
-#else
-            const int8_t *weights = (const int8_t *)w++;
-            s0 += x[0] * weights[0];
-            s1 += x[1] * weights[1];
-            s2 += x[2] * weights[2];
-            s3 += x[3] * weights[3];
-#endif
+            sums[0] = __smlabb(x_even, w_even, sums[0]);
+            sums[1] = __smlabb(x_odd, w_odd, sums[1]);
+            sums[2] = __smlatt(x_even, w_even, sums[2]);
+            sums[3] = __smlatt(x_odd, w_odd, sums[3]);
             x += step;
         } while (--taps);
     }
-    out[0] = finish(op, c, s0);
-    out[1] = finish(op, c + 1, s1);
-    out[2] = finish(op, c + 2, s2);
-    out[3] = finish(op, c + 3, s3);
+#else
+    thumb_taps work = {rows, rows + op->kernel_h, offset, step, op->kernel_w, w};
+    thumb_depthwise(sums, &work);
+#endif
+    for (int32_t lane = 0; lane < 4; lane++) {
+        out[lane] = finish(op, c + lane, sums[lane]);
+    }
 }
 
 /* One channel of one pixel, for what four do not divide. */

@@ -121,8 +121,8 @@ dsp_conv_two:
 
 /* A tap of four channels: r4-r7 sums, x place within the row at r1, weight within those at r0. */
 .macro tap weight, at:vararg
+    ldr r10, [r0, #\weight]        /* first, for r1 has just been computed */
     ldr r8, [r1\at]
-    ldr r10, [r0, #\weight]
     sxtb16 r9, r8, ror #8
     sxtb16 r8, r8
     sxtb16 r11, r10, ror #8

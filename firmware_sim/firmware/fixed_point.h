@@ -31,9 +31,23 @@ static inline int32_t rescale(int32_t value, int32_t scale, int32_t shift) {
     return divide_by_power(multiply_high((int32_t)((uint32_t)value << left), scale), right);
 }
 
+/* (a * b + 2^31) >> 32. */
+static inline int32_t multiply_top(int32_t a, uint32_t b) {
+#if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
+    return (int32_t)(((int64_t)a * b + 0x80000000) >> 32);
+#else
+    /* By halves, as Armv6-M multiplies to 32 bits only; no part overflows. */
+    const int32_t a_high = a >> 16, b_high = (int32_t)(b >> 16);
+    const uint32_t a_low = (uint32_t)a & 0xFFFFu, b_low = b & 0xFFFFu;
+    const uint32_t middle = a_low * (b >> 16) + (a_low * b_low >> 16) + 0x8000u;
+    const int32_t rest = a_high * (int32_t)b_low + (int32_t)(middle & 0xFFFFu);
+    return a_high * b_high + (int32_t)(middle >> 16) + (rest >> 16);
+#endif
+}
+
 /* The same for shifts to the right: doubled is scale times two, halvings one less than the shift. */
 static inline int32_t rescale_right(int32_t value, int32_t doubled, int32_t halvings) {
-    const int32_t product = (int32_t)(((int64_t)value * (uint32_t)doubled + 0x80000000) >> 32);
+    const int32_t product = multiply_top(value, (uint32_t)doubled);
     return (((product + (product >> 31)) >> halvings) + 1) >> 1;
 }
 

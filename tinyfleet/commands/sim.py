@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
+from tinyfleet.commands.sim_exec import exec_
 from wire.errors import InputError
 
 app = typer.Typer(invoke_without_command=True)
+app.command("exec")(exec_)
 
 
 @app.callback()
