@@ -7,7 +7,7 @@ import msgspec
 from converter import memory_map
 from converter.planning.apply import PlanReport, plan_model
 from converter.planning.buffers import Buffer, buffers_of
-from converter.planning.offline import plan_in, with_plan
+from converter.planning.offline import plan_in, without_plan
 from converter.planning.placement import Offsets, height, overlaps
 from converter.verification.case import Case
 from converter.verification.claim import Claim, compared, false, not_checked, verified
@@ -49,7 +49,7 @@ def _check_valid(buffers: list[Buffer], carried: Offsets) -> None:
 def _check_again(case: Case, said: PlanReport, valid: str) -> list[Claim]:
     """The file without its plan stands for the file before planning, unless that came with another plan."""
     other = differences(case.lineage, ["tflite-micro"])
-    _, again = plan_model(with_plan(case.model, {}) if said.applied else case.model)
+    _, again = plan_model(without_plan(case.model) if said.applied else case.model)
     unknown = said.applied and said.before.head != said.greedy_head + said.scratch_bytes
     if unknown:
         again = msgspec.structs.replace(again, before=said.before, scratch_bytes=said.scratch_bytes)
