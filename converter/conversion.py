@@ -120,7 +120,9 @@ def convert(
         macs=count(found.graph).macs,
         fits=_fits(found, wanted, needs),
         about=_about(source),
-        settings=Settings(targets=list(wanted), metric=metric, rule=rule, max_drop=max_drop, plan=plan),
+        settings=Settings(
+            targets=sorted(set(target_names)), metric=metric, rule=rule, max_drop=max_drop, plan=plan
+        ),
     )
     manifest = _manifest(source, report, _lineage(source, report, made, labelled), golden.entry(files))
     files |= documents.render(manifest, report, model)

@@ -12,7 +12,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Options of ``tinyfleet convert``; name and version are the manifest's, the recipe is its own."""
 
     targets: list[str]
-    """All that the bundle is built for, sorted."""
+    """Those that were named, sorted; empty when none was: then all that can run the model."""
     metric: Metric
     rule: Rule
     max_drop: float

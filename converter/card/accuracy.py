@@ -12,6 +12,7 @@ from wire.manifest import Score
 
 _WORST: Final = 5
 _MOST_CLASSES: Final = 32
+_NAMES: Final = {"ptq": "plain quantisation without the recipe"}
 _METRICS: Final = {"top1": "top-1 accuracy", "auc": "area under the ROC curve", "f1": "macro F1"}
 
 
@@ -71,7 +72,8 @@ def _family(gate: Verdict, name: str, found: Comparison) -> str:
 
 def _variant(variant: Variant) -> str:
     figures = ", ".join(f"{found.int8:.4f} in {family}" for family, found in variant.families.items())
-    return f"for comparison, {variant.name}: {figures or 'not measured'}; {variant.bytes:,} bytes"
+    name = _NAMES.get(variant.name, variant.name)
+    return f"for comparison, {name}: {figures or 'not measured'}; {variant.bytes:,} bytes"
 
 
 def confusion(labels: Sequence[str], report: Report) -> str:

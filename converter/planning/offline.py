@@ -81,3 +81,15 @@ def _plan_buffer(tree: Any) -> Any:
         tree.buffers = [*tree.buffers, schema.BufferT()]
     tree.metadata = [*others, mine]
     return tree.buffers[mine.buffer]
+
+
+def without_plan(model: bytes) -> bytes:
+    """The model as TFLM plans it by itself; InputError for a damaged file."""
+    tree = _loaded(model)
+    mine = _entry(tree)
+    if mine is None:
+        return model
+    tree.metadata = [entry for entry in tree.metadata if entry.name != mine.name]
+    builder = AlignedBuilder(len(model) + 1024)
+    builder.Finish(tree.Pack(builder), b"TFL3")
+    return bytes(builder.Output())

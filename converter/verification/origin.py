@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from converter import catalogue
 from converter.bundle import Bundle, read_bundle
 from converter.conversion import convert
 from converter.report import Report
@@ -31,6 +32,8 @@ def source(case: Case) -> Claim:
     if case.report is None or case.report.settings is None:
         return not_checked("source", "the bundle does not say with which settings it was made; convert again")
     other = differences(case.lineage)
+    if case.lineage.get("catalogue") != catalogue.digest():
+        other.append("made with another board catalogue")
     if other:
         return not_checked("source", f"{'; '.join(other)}: install what the bundle was made with")
     again = _convert(case.manifest, case.report, case.origin)
