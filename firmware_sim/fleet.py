@@ -1,8 +1,7 @@
 """A fleet of simulated microcontrollers: one process, one loop, a connection and a store each.
 
-Every device runs the Linux agent's own update machine, and answers with the real TFLM interpreter in
-an arena of the size that the manifest states for its core. What is not simulated is not reported:
-latency is the host's, and labelled so.
+Every device runs the Linux agent's own update machine, and answers with the firmware's runtime (see
+board_runtime): from a model image, in the time that the board's emulated core is estimated to take.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import boards
 from device_agent.broker_url import BrokerUrl
-from device_agent.config import hardware_of
 from device_agent.device import Device, Parts
 from device_agent.disk import Disk
 from device_agent.outbox import Outbox
@@ -23,6 +22,7 @@ from device_agent.process import utc_now
 from device_agent.sensor import Recording, ReplaySensor
 from device_agent.store import Store
 from device_agent.updates import Setting
+from firmware_sim.board_runtime import RUNTIME, BoardRuntime
 from wire.errors import InputError
 from wire.messages import Hardware
 from wire.states import NumericsFamily
@@ -80,12 +80,20 @@ async def run_fleet(devices: list[Device], rng: Random) -> None:
 
 def mcu_hardware(board: str) -> Hardware:
     """Hardware of a board that can be simulated; InputError for a Linux one."""
-    hardware = hardware_of(board)
-    if hardware.numerics is not NumericsFamily.TFLM:
+    known = boards.load(board)
+    if known.numerics is not NumericsFamily.TFLM:
         raise InputError(
-            "not_an_mcu", f"{board} is {hardware.target}, not a microcontroller", "run: tinyfleet agent run"
+            "not_an_mcu", f"{board} is {known.target}, not a microcontroller", "run: tinyfleet agent run"
         )
-    return hardware
+    return Hardware(
+        target=known.target,
+        board=known.name,
+        numerics=known.numerics,
+        runtime=RUNTIME,
+        ram_bytes=known.model_ram_bytes,
+        flash_bytes=known.slot_bytes,
+        format="image",
+    )
 
 
 def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Device:
@@ -99,6 +107,7 @@ def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Device:
         image_root=plan.image_root,
         director_root=plan.director_root,
         now=utc_now,
+        open_model=BoardRuntime(hardware.board),
     )
     return Device(
         Parts(
@@ -108,7 +117,7 @@ def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Device:
             outbox=Outbox(state_dir / "outbox.sqlite", _OUTBOX_ENTRIES, _OUTBOX_BYTES, durable=False),
             sensor=ReplaySensor(plan.recording, plan.rate_hz, start),
             broker=plan.broker,
-            latency_clock="host",
+            latency_clock="emulated",
             rng=rng,
         )
     )

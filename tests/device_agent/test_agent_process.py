@@ -32,7 +32,7 @@ def test_end_to_end_update_and_clean_stop(director: Director, agent: Agent, keys
     director.assign(agent.device, v2, 2)
     confirmed = director.wait_state("try-2", "confirmed")
     assert confirmed.running == v2.ref
-    assert confirmed.downloaded_bytes == v2.manifest.payload_bytes
+    assert confirmed.downloaded_bytes == v2.part().length
     assert confirmed.slots == {"a": v1.ref, "b": v2.ref}
     states = [r.state for r in director.reported if r.attempt == "try-2"]
     assert states == [
@@ -94,11 +94,11 @@ def test_power_cut_download_resumes_without_fetching_twice(
     director.publish(v1)
     agent.start()
     confirmed = director.wait_state("try-1", "confirmed")
-    assert confirmed.downloaded_bytes == v1.manifest.payload_bytes
+    assert confirmed.downloaded_bytes == v1.part().length
     resumed = [r for r in director.reported if r.state == "downloading" and r.downloaded_bytes == stored]
     assert resumed
     chunks = broker.sent(agent.device, "/c/")
-    assert sorted(chunks) == sorted(topics.chunk(v1.digest, i) for i in range(v1.manifest.chunks))
+    assert sorted(chunks) == sorted(topics.chunk(v1.digest, i) for i in v1.chunks())
 
 
 def test_threat_broken_model_rolls_back_without_a_download(
@@ -115,7 +115,7 @@ def test_threat_broken_model_rolls_back_without_a_download(
     assert back.running == v1.ref
     assert back.slots == {"a": v1.ref, "b": None}
     chunks = broker.sent(agent.device, "/c/")
-    assert len(chunks) == v1.manifest.chunks + bad.manifest.chunks
+    assert len(chunks) == len(v1.chunks()) + len(bad.chunks())
     window = director.wait_telemetry(v1.ref, 2)[-1]
     assert window.n
     assert broker.sent(agent.device, "/c/") == chunks

@@ -15,7 +15,7 @@ from runtimes import open_model
 from tests.device_agent.small_bundle import Bundle, Keys, make_bundle, npy
 from tests.device_agent.tiny_model import INPUT_SHAPE
 from wire.errors import FleetError, RefusedError, WireError
-from wire.part import part_of, split_part
+from wire.part import split_part
 
 BOARDS = ["linux-pc", "nano33ble"]
 
@@ -40,7 +40,7 @@ def load(bundle: Bundle, board: str = "linux-pc") -> LoadedModel:
 
 
 def files_of(bundle: Bundle, board: str) -> dict[str, bytes]:
-    part = part_of(bundle.manifest, hardware_of(board))
+    part = bundle.part(board)
     return split_part(part, bundle.payload[part.start : part.end])
 
 

@@ -14,7 +14,7 @@ import pytest
 from firmware_sim.fleet import mcu_hardware
 from tests.device_agent.agent_rig import Broker, Director
 from tests.device_agent.recount import recount
-from tests.device_agent.small_bundle import ARENA_BYTES, Keys, make_bundle, write_recording
+from tests.device_agent.small_bundle import IMAGE_ARENA_BYTES, Keys, make_bundle, write_recording
 from wire.errors import InputError
 from wire.states import Presence
 
@@ -63,8 +63,8 @@ def test_end_to_end_a_fleet_updates_reverts_and_reports(
 
     director.wait("windows of all", lambda: {w.device for w in director.telemetry} == set(names()))
     for window in director.telemetry:
-        assert (window.latency_clock, window.rss_bytes) == ("host", None)
-        assert (window.numerics, window.arena_bytes) == ("tflm", ARENA_BYTES)
+        assert (window.latency_clock, window.rss_bytes) == ("emulated", None)
+        assert (window.numerics, window.arena_bytes) == ("tflm", IMAGE_ARENA_BYTES)
         assert recount(window, v1, tmp_path / "eval.npz") == (window.correct, window.classes)
     firsts = {w.device: w.first for w in reversed(director.telemetry)}
     assert len(set(firsts.values())) > DEVICES // 2

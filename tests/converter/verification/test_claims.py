@@ -26,8 +26,8 @@ from wire.trust import load_key
 TFLM = NumericsFamily.TFLM
 NOW = datetime.now(UTC).replace(microsecond=0)
 ALWAYS = (
-    "signature files tensors operators golden_tflm golden_xnnpack report macs arena image targets fits npu plan "
-    "memory_map card"
+    "signature files tensors operators golden_tflm golden_xnnpack report macs arena image targets fits npu "
+    "plan memory_map card"
 )
 WITH_SAMPLES = "scores gate float32_score"
 replace = msgspec.structs.replace
