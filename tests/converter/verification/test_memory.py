@@ -2,7 +2,6 @@
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -12,29 +11,19 @@ from converter import memory_map
 from converter.bundle import Bundle, read_bundle
 from converter.conversion import convert
 from converter.flatbuffer import parse
-from converter.planning.apply import plan_model
 from converter.planning.buffers import buffers_of
 from converter.planning.offline import with_plan
-from converter.planning.placement import greedy, height
-from converter.planning.search import search
+from converter.planning.placement import greedy
 from converter.report import decode
 from converter.verification import Claim, memory, verify_bundle
 from converter.verification.case import Case
-from tests.converter.planning.graph_builder import random_graph
+from tests.converter.chain import BOUND, GREEDY, chain
 from wire.errors import TrustError
 from wire.manifest import MODEL_FILE
 from wire.trust import load_key
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 replace = msgspec.structs.replace
-
-
-@cache
-def improvable() -> bytes:
-    """The first random graph that leaves TFLM's plan room."""
-    models = (random_graph(seed, 12) for seed in range(200))
-    found = ((model, buffers_of(parse(model))) for model in models)
-    return next(model for model, buffers in found if height(buffers, greedy(buffers)) > search(buffers).head)
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +44,7 @@ def make(trust_dir: Path, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def planned(make) -> Bundle:
-    return make(improvable())
-
-
-@pytest.fixture(autouse=True)
-def searched_once(monkeypatch: pytest.MonkeyPatch):
-    """The search takes seconds, and finds the same each time: see the tests of planning."""
-    monkeypatch.setattr(memory, "plan_model", _plan_model)
-
-
-_plan_model = cache(plan_model)
+    return make(chain())
 
 
 def status(claims: list[Claim], name: str) -> str | None:
@@ -81,7 +61,8 @@ def test_a_plan_that_gains_is_found_again(planned: Bundle, root):
     assert said.applied
     claim = plan_claim(verify_bundle(planned, root, NOW).claims)
     assert claim.status == "verified"
-    assert claim.detail.startswith(f"head {said.head:,} of greedy {said.greedy_head:,}")
+    assert (said.head, said.greedy_head) == (BOUND, GREEDY)
+    assert claim.detail.startswith("head 864 of greedy 1,152, lower bound 864, planned again")
     assert "overlaps nothing" in claim.detail
     assert status(verify_bundle(planned, root, NOW).claims, "arena_before") is None
     text = planned.files["model_card.md"].decode()
@@ -125,7 +106,7 @@ def test_a_plan_that_is_not_in_the_file_is_false(planned: Bundle):
 
 
 def test_a_source_with_a_plan_of_its_own(make, root):
-    model = improvable()
+    model = chain()
     loose = {tensor: offset + 64 for tensor, offset in greedy(buffers_of(parse(model))).items()}
     claims = verify_bundle(make(with_plan(model, loose)), root, NOW).claims
     assert (status(claims, "plan"), status(claims, "arena_before")) == ("verified", "not_checked")
