@@ -18,6 +18,7 @@ from wire.errors import InputError
 from wire.limits import MAX_BUNDLE_BYTES
 
 Span = tuple[int, int] | None
+PLAN_NAME: Final = b"OfflineMemoryAllocation"
 _MAX_COUNT: Final = 16_384
 _MAX_RANK: Final = 8
 _MAX_OPERANDS: Final = 512
@@ -99,6 +100,8 @@ class Model:
     graphs: tuple[Graph, ...]
     external_buffers: int
     """Buffers stored behind the flatbuffer, where TFLM does not look."""
+    plan: tuple[int, ...] | None = None
+    """int32 words of the memory plan inside (see ``planning.offline``), header included; None without one."""
 
     @property
     def ops(self) -> list[str]:
@@ -143,7 +146,18 @@ def _model(data: bytes) -> Model:
     )
     if not graphs:
         raise ValueError("no graph")
-    return Model(graphs, sum(found.external for found in stored))
+    return Model(graphs, sum(found.external for found in stored), _plan(root, stored, data))
+
+
+def _plan(root: Any, stored: list[_Stored], data: bytes) -> tuple[int, ...] | None:
+    """TFLM takes the last entry of that name, and of its bytes whole words."""
+    entries = [root.Metadata(index) for index in range(_count(root.MetadataLength()))]
+    plans = [entry.Buffer() for entry in entries if entry.Name() == PLAN_NAME]
+    if not plans:
+        return None
+    start, end = stored[plans[-1]].span or (0, 0)
+    words = np.frombuffer(data[start : end - (end - start) % 4], "<i4")
+    return tuple(int(word) for word in words)
 
 
 class _Stored(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from converter import oplint
+from converter import oplint, planlint
 from converter.findings import Finding, error, info, ordered, warning
 from converter.flatbuffer import Graph, Model, Operator, Tensor
 from wire.errors import RefusedError
@@ -32,7 +32,7 @@ def check(model: Model) -> tuple[TensorSpec, TensorSpec]:
 def findings(model: Model) -> list[Finding]:
     """Everything that reading the file can tell, worst first; nothing is run."""
     found = [finding for rule in _RULES for finding in rule(model)]
-    return ordered([*found, *oplint.findings(model)])
+    return ordered([*found, *oplint.findings(model), *planlint.findings(model)])
 
 
 def int8_numerics(model: Model) -> bool:

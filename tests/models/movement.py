@@ -62,12 +62,16 @@ def strided_slice(net: Network, dice: Random, x: Wire) -> list[Wire]:
 
 def resize_nearest_neighbor(net: Network, dice: Random, x: Wire) -> list[Wire]:
     """To sides up to twice as long."""
-    sides = [dice.randint(1, 2 * side) for side in x.shape[1:3]]
+    height, width = (dice.randint(1, 2 * side) for side in x.shape[1:3])
+    return [resized(net, x, height, width)]
+
+
+def resized(net: Network, x: Wire, height: int, width: int) -> Wire:
+    y = net.activation((1, height, width, x.shape[3]), x.scale, x.zero)
+    operand = net.constant(np.array([height, width], np.int32))
     options = schema.ResizeNearestNeighborOptionsT()
-    y = net.activation((1, *sides, x.shape[3]), x.scale, x.zero)
-    operand = net.constant(np.array(sides, np.int32))
     net.operator("RESIZE_NEAREST_NEIGHBOR", [x, operand], [y], options, version=2)
-    return [y]
+    return y
 
 
 def concatenation(net: Network, dice: Random, x: Wire) -> list[Wire]:
