@@ -38,6 +38,42 @@ def spoilt(model: bytes, defect: Defect, dice: Random) -> bytes | None:
     return made if isinstance(made, bytes) else pack(tree)
 
 
+def with_ends(model: bytes, kind: str) -> bytes:
+    """An int8 model with QUANTIZE and DEQUANTIZE around it, as converters leave it; ``kind`` outside."""
+    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model))
+    graph, known = tree.subgraphs[0], parse(model).graphs[0]
+    names = ("QUANTIZE", "DEQUANTIZE") if kind == "FLOAT32" else ("QUANTIZE", "QUANTIZE")
+    ends = known.tensors[known.inputs[0]], known.tensors[known.outputs[0]]
+    outside = []
+    for inner in ends:
+        made = schema.TensorT()
+        made.name, made.shape, made.type = f"{kind} outside", list(inner.shape), getattr(Type, kind)
+        if kind == "UINT8":
+            made.quantization = schema.QuantizationParametersT()
+            made.quantization.scale = [inner.scales[0]]
+            made.quantization.zeroPoint = [inner.zero_points[0] + 128]
+        outside.append(len(graph.tensors))
+        graph.tensors = [*graph.tensors, made]
+    first = _border(tree, names[0], outside[0], ends[0].index)
+    last = _border(tree, names[1], ends[1].index, outside[1])
+    graph.operators = [first, *graph.operators, last]
+    graph.inputs, graph.outputs = [outside[0]], [outside[1]]
+    tree.signatureDefs = [schema.SignatureDefT(signatureKey=b"serving_default", subgraphIndex=0)]
+    tree.signatureDefs[0].inputs = [schema.TensorMapT(name=b"x", tensorIndex=outside[0])]
+    tree.signatureDefs[0].outputs = [schema.TensorMapT(name=b"y", tensorIndex=outside[1])]
+    return pack(tree)
+
+
+def _border(tree: Any, name: str, source: int, target: int) -> Any:
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, name)
+    code.version = 2
+    tree.operatorCodes = [*tree.operatorCodes, code]
+    made = schema.OperatorT()
+    made.opcodeIndex, made.inputs, made.outputs = len(tree.operatorCodes) - 1, [source], [target]
+    return made
+
+
 def _computed(graph: Graph, *, inner: bool) -> list[int]:
     found = [index for op in graph.operators for index in op.outputs]
     return [index for index in found if (index not in graph.outputs) == inner]
@@ -45,7 +81,10 @@ def _computed(graph: Graph, *, inner: bool) -> list[int]:
 
 def _retyped(kind: int, *, inner: bool) -> Spoil:
     def spoil(tree: Any, graph: Graph, dice: Random) -> None:
-        tree.subgraphs[0].tensors[dice.choice(_computed(graph, inner=inner))].type = kind
+        tensor = tree.subgraphs[0].tensors[dice.choice(_computed(graph, inner=inner))]
+        tensor.type = kind
+        if kind == Type.UINT8:
+            tensor.quantization.zeroPoint = [tensor.quantization.zeroPoint[0] + 128]
 
     return spoil
 
@@ -101,7 +140,8 @@ def _second_output(tree: Any, graph: Graph, dice: Random) -> None:
 
 
 def _batch_of_two(tree: Any, graph: Graph, dice: Random) -> None:
-    tree.subgraphs[0].tensors[graph.inputs[0]].shape[0] = 2
+    taken = graph.tensors[graph.inputs[0]]
+    tree.subgraphs[0].tensors[taken.index].shape = [2, *taken.shape[1:]]
 
 
 def _outside(tree: Any, graph: Graph, dice: Random) -> bytes:

@@ -57,7 +57,7 @@ def test_any_set_of_buffers_gets_a_valid_plan_between_bound_and_greedy(found: li
     assert plan == search(found, steps=300), "the same file gives the same plan"
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(found=buffers(most=6, sizes=5, scopes=5))
 def test_no_order_of_placement_beats_a_plan_that_is_called_optimal(found: list[Buffer]):
     plan = search(found)
@@ -78,7 +78,7 @@ def test_what_is_set_aside_fits_wherever_the_rest_lies(found: list[Buffer], abov
         assert height(easy, place(easy, near, upside_down)) <= limit
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(dice=st.randoms(use_true_random=False), cuts=st.integers(1, 24))
 def test_a_plan_without_gaps_is_found_where_there_is_one(dice: Random, cuts: int):
     found = cut_up(dice, cuts)
