@@ -29,7 +29,17 @@ def with_plan(model: bytes, offsets: Mapping[int, int]) -> bytes:
 
     ``offsets`` in bytes by tensor of the only graph. InputError for a damaged file.
     """
-    tree = _loaded(model)
+    parse(model)
+    try:
+        return _rewritten(model, offsets)
+    except (struct.error, ValueError, IndexError, TypeError, AttributeError, OverflowError) as error:
+        raise InputError(
+            "damaged_model", f"the .tflite file is damaged: {str(error)[:120]}", "copy or convert it again"
+        ) from error
+
+
+def _rewritten(model: bytes, offsets: Mapping[int, int]) -> bytes:
+    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model))
     tensors = len(tree.subgraphs[0].tensors)
     words = [_VERSION, 1, tensors, *(offsets.get(index, -1) for index in range(tensors))]
     _plan_buffer(tree).data = np.array(words, _WORD).view(np.uint8)
@@ -63,16 +73,6 @@ def drop_plan(tree: Any) -> None:
     if entry is not None and entry.buffer < len(tree.buffers):
         tree.buffers[entry.buffer].data = None
     tree.metadata = [entry for entry in tree.metadata or [] if entry.name != PLAN_NAME]
-
-
-def _loaded(model: bytes) -> Any:
-    parse(model)
-    try:
-        return schema.ModelT.InitFromObj(schema.Model.GetRootAs(model))
-    except (struct.error, ValueError, IndexError, TypeError, AttributeError, OverflowError) as error:
-        raise InputError(
-            "damaged_model", f"the .tflite file is damaged: {str(error)[:120]}", "copy or convert it again"
-        ) from error
 
 
 def _entry(tree: Any) -> Any:
