@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from converter import oplint
+from converter import border, oplint, planlint, quantlint
 from converter.findings import Finding, error, info, ordered, warning
 from converter.flatbuffer import Graph, Model, Operator, Tensor
 from wire.errors import RefusedError
@@ -32,7 +32,8 @@ def check(model: Model) -> tuple[TensorSpec, TensorSpec]:
 def findings(model: Model) -> list[Finding]:
     """Everything that reading the file can tell, worst first; nothing is run."""
     found = [finding for rule in _RULES for finding in rule(model)]
-    return ordered([*found, *oplint.findings(model)])
+    rest = (oplint.findings(model), quantlint.findings(model), planlint.findings(model))
+    return ordered([*found, *(one for part in rest for one in part)])
 
 
 def int8_numerics(model: Model) -> bool:
@@ -102,7 +103,9 @@ def _floats(model: Model) -> Findings:
         yield error(
             "unquantised_io",
             f"the model computes in integers, but float is its {_listed(outer)}",
-            "convert it again with inference_input_type and inference_output_type int8",
+            "tinyfleet convert takes QUANTIZE and DEQUANTIZE off its ends"
+            if border.ends(model)
+            else "convert it again with inference_input_type and inference_output_type int8",
         )
     yield from _float_inside(model)
 
