@@ -12,11 +12,13 @@ import numpy as np
 from converter.image.channels import activation
 from converter.image.fixed_point import Multiplier, divide_by_power, multiplier, multiply_high
 from converter.image.graph import Array, Node, Tensor
-from converter.image.operands import axes, int8_only, place
+from converter.image.operands import broadcast_loops, int8_only, place
 from converter.image.step import Places, Step
 
 KIND: Final = 5
 _SUM, _PRODUCT, _WIDE_PRODUCT, _MOST, _LEAST = range(5)
+_AXES: Final = 4
+"""Of the firmware's loops."""
 _LEFT_SHIFT: Final = 20
 """Of inputs before they are scaled, so that the sum keeps fractions."""
 
@@ -112,15 +114,14 @@ def _step(
 ) -> Step:
     made = node.output
     low, high = activation(node) if kind < _MOST else (-128, 127)
-    counts, steps = axes(node, made.shape, pair)
+    rows = broadcast_loops(node, made.shape, pair, _AXES)
 
     def words(places: Places) -> list[int]:
         return [
             kind,
             *(place(places, operand) for operand in pair),
             places.tensor(made.index),
-            *counts,
-            *(step for operand in steps for step in operand),
+            *(word for row in rows for word in row),
             *(operand.zero for operand in pair),
             made.zero,
             low,

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from converter.image import arena, binary, conv, depthwise, pool, softmax
+from converter.image import arena, binary, conv, depthwise, movement, padding, pool, resize, softmax
 from converter.image.arena import Arena
 from converter.image.graph import Array, Graph, Node, read
 from converter.image.step import Step
@@ -17,15 +17,27 @@ from wire.image import HEADER_BYTES, ImageHeader, seal
 STEPS: Final[dict[str, Callable[[Node], Step]]] = {
     "ADD": binary.sum_of,
     "AVERAGE_POOL_2D": pool.pool,
+    "CONCATENATION": movement.concatenation,
     "CONV_2D": conv.conv,
     "DEPTHWISE_CONV_2D": depthwise.depthwise,
     "FULLY_CONNECTED": conv.dense,
     "MAXIMUM": binary.extreme,
     "MAX_POOL_2D": pool.pool,
     "MINIMUM": binary.extreme,
+    "MIRROR_PAD": padding.mirror_pad,
     "MUL": binary.product,
+    "PACK": movement.pack,
+    "PAD": padding.pad,
+    "PADV2": padding.pad,
+    "RESIZE_NEAREST_NEIGHBOR": resize.nearest,
+    "SLICE": movement.slice_of,
     "SOFTMAX": softmax.softmax,
+    "SPLIT": movement.split,
+    "SPLIT_V": movement.split,
+    "STRIDED_SLICE": movement.strided_slice,
     "SUB": binary.sum_of,
+    "TRANSPOSE": movement.transpose,
+    "UNPACK": movement.unpack,
 }
 """By operator. What is not here and not in FOLDED is refused by name."""
 FOLDED: Final = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE"})

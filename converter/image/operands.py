@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+
+import numpy as np
 
 from converter.image.graph import Node, Tensor
 from converter.image.step import Places
-
-AXES: Final = 4
-"""Of the firmware's loops over two operands."""
+from converter.image.view import broadcast
 
 
 def int8_only(node: Node, *tensors: Tensor) -> None:
@@ -19,43 +18,52 @@ def int8_only(node: Node, *tensors: Tensor) -> None:
             raise node.refused(f"has operands of {tensor.dtype}")
 
 
+def whole_numbers(node: Node, place: int) -> list[int]:
+    """A constant operand of the shape, axis or padding sort; RefusedError for a computed one."""
+    values = node.constant(place)
+    if not np.issubdtype(values.dtype, np.integer):
+        raise node.refused(f"has {values.dtype} for operand {place}")
+    return [int(value) for value in values.reshape(-1)]
+
+
+def axis_of(node: Node, axis: int, rank: int) -> int:
+    """An axis counted from the front; RefusedError for one that is not there."""
+    if not -rank <= axis < rank:
+        raise node.refused(f"has axis {axis} of {rank}")
+    return axis % rank
+
+
 def place(places: Places, tensor: Tensor) -> int:
     """Of an operand: an offset in the arena, or the complement of one in the image for a constant."""
     return places.tensor(tensor.index) if tensor.values is None else ~places.constant(tensor.values)
 
 
-def axes(node: Node, shape: Sequence[int], operands: Sequence[Tensor]) -> tuple[list[int], list[list[int]]]:
-    """Loops over ``shape``, outermost first: counts, and each operand's steps in bytes, 0 where repeated.
+def broadcast_loops(
+    node: Node, shape: Sequence[int], operands: Sequence[Tensor], axes: int
+) -> list[list[int]]:
+    """Counts of ``axes`` loops over ``shape``, then each operand's steps; RefusedError if that cannot be."""
+    try:
+        steps = [broadcast(operand.shape, shape) for operand in operands]
+        return loops(shape, steps, axes)
+    except ValueError as error:
+        raise node.refused(str(error)) from error
 
-    RefusedError for what does not broadcast, or goes along more than AXES axes.
+
+def loops(shape: Sequence[int], steps: Sequence[Sequence[int]], axes: int) -> list[list[int]]:
+    """Counts of as few loops over ``shape`` as do, outermost first, then the steps in each of ``steps``.
+
+    ValueError for more than ``axes``; there are never fewer.
     """
-    steps = [_steps(node, shape, operand.shape) for operand in operands]
-    counts: list[int] = []
-    merged: list[list[int]] = [[] for _ in operands]
-    for axis, count in enumerate(shape):
+    columns: list[list[int]] = []
+    for column in zip(shape, *steps, strict=True):
+        count, *here = column
         if count == 1:
             continue
-        here = [one[axis] for one in steps]
-        if counts and all(kept[-1] == step * count for kept, step in zip(merged, here, strict=True)):
-            counts[-1] *= count
-            for kept, step in zip(merged, here, strict=True):
-                kept[-1] = step
-            continue
-        counts.append(count)
-        for kept, step in zip(merged, here, strict=True):
-            kept.append(step)
-    if len(counts) > AXES:
-        raise node.refused(f"broadcasts along {len(counts)} axes")
-    missing = AXES - len(counts)
-    return [1] * missing + counts, [[0] * missing + kept for kept in merged]
-
-
-def _steps(node: Node, shape: Sequence[int], operand: Sequence[int]) -> list[int]:
-    filled = [1] * (len(shape) - len(operand)) + list(operand)
-    if any(have not in (1, want) for have, want in zip(filled, shape, strict=True)):
-        raise node.refused(f"makes {tuple(shape)} of {tuple(operand)}")
-    steps, step = [], 1
-    for have in reversed(filled):
-        steps.append(step if have > 1 else 0)
-        step *= have
-    return steps[::-1]
+        if columns and columns[-1][1:] == [step * count for step in here]:
+            columns[-1] = [columns[-1][0] * count, *here]
+        else:
+            columns.append([count, *here])
+    if len(columns) > axes:
+        raise ValueError(f"goes along {len(columns)} axes")
+    filled = [[1] + [0] * len(steps)] * (axes - len(columns)) + columns
+    return [list(row) for row in zip(*filled, strict=True)]

@@ -40,6 +40,8 @@ enum record_kind {
     RECORD_POOL = 3,
     RECORD_SOFTMAX = 4,
     RECORD_BINARY = 5,
+    RECORD_COPY = 6,
+    RECORD_RESIZE = 7,
     RECORD_KINDS
 };
 
@@ -117,5 +119,27 @@ typedef struct {
     int32_t scale, shift; /* left when positive, which only wide products have */
     int32_t table;        /* of sums, in the image: twice the second operand's 256 terms, zero points included */
 } binary_record;
+
+typedef struct {
+    int32_t in, out;   /* in: below 0 for one in the image, its complement */
+    int32_t counts[5]; /* of the loops, outermost first */
+    int32_t in_steps[5], out_steps[5];
+} copy_piece;
+
+/* Whatever only moves values. */
+typedef struct {
+    record_head head;
+    int32_t out, fill_bytes, fill; /* fill_bytes: of the output, to be `fill` before the copies */
+    int32_t pieces;
+    copy_piece piece[];
+} copy_record;
+
+/* RESIZE_NEAREST_NEIGHBOR. */
+typedef struct {
+    record_head head;
+    int32_t in, out;
+    int32_t in_w, out_h, out_w, depth;
+    int32_t rows, columns; /* in the image: input row of each output row, and the same of columns, uint16 */
+} resize_record;
 
 #endif

@@ -8,6 +8,8 @@ static const kernel kernels[RECORD_KINDS] = {
     [RECORD_POOL] = run_pool,
     [RECORD_SOFTMAX] = run_softmax,
     [RECORD_BINARY] = run_binary,
+    [RECORD_COPY] = run_copy,
+    [RECORD_RESIZE] = run_resize,
 };
 
 /* IEEE 802.3, reflected; a nibble at a time keeps the table at 64 bytes. The words at crc32 count as zero. */

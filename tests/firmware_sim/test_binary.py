@@ -1,0 +1,55 @@
+"""ADD, SUB, MUL, MAXIMUM, MINIMUM: every form that TFLM runs gives its bytes."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from hypothesis import given
+
+from tests.firmware_sim.operand_models import ACTIVATIONS, Made, repeated, scale_of, shape_of, zero_of
+from tests.firmware_sim.rig import check
+
+OPTIONS = {
+    "ADD": schema.AddOptionsT, "SUB": schema.SubOptionsT, "MUL": schema.MulOptionsT,
+    "MAXIMUM": schema.MaximumMinimumOptionsT, "MINIMUM": schema.MaximumMinimumOptionsT,
+}  # fmt: skip
+DICE = st.randoms(use_true_random=False)
+
+
+def binary(name: str, dice: Random) -> bytes:
+    """Operands computed or constant, of one shape or broadcast, or one tensor twice."""
+    shape = shape_of(dice)
+    shapes = [repeated(dice, shape), shape]
+    dice.shuffle(shapes)
+    scales = [scale_of(dice)] * 2 if dice.random() < 0.2 else [scale_of(dice), scale_of(dice)]
+    zeros = [zero_of(dice), zero_of(dice)]
+    constant = dice.choice((None, None, 0, 1))
+    computed = [place for place in (0, 1) if place != constant]
+    made = Made(dice, *([values[place] for place in computed] for values in (shapes, scales, zeros)))
+    operands: list = list(made.operands)
+    if constant is not None:
+        values = np.random.default_rng(dice.randint(0, 999)).integers(-128, 128, shapes[constant], np.int8)
+        operands.insert(constant, made.net.constant(values, [scales[constant]], [zeros[constant]]))
+    elif dice.random() < 0.1:
+        operands = [operands[shapes.index(shape)]] * 2
+    options = OPTIONS[name]()
+    if name in ("ADD", "SUB", "MUL"):
+        options.fusedActivationFunction = dice.choice(ACTIVATIONS)
+    out = made.wire(shape, _output_scale(dice, name, scales), zero_of(dice))
+    return made.model(name, operands, out, options)
+
+
+def _output_scale(dice: Random, name: str, scales: list[float]) -> float:
+    wide = scales[0] * scales[1] * 128 if name == "MUL" else math.hypot(*scales)
+    return wide * 10 ** dice.choice((dice.uniform(-0.5, 0.5), dice.uniform(-3, 2)))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@given(DICE)
+def test_binary_operators_give_the_bytes_of_tflm(name: str, dice: Random) -> None:
+    check(binary(name, dice))

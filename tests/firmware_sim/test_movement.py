@@ -1,0 +1,18 @@
+"""Operators that move values: every form that TFLM runs gives its bytes."""
+
+from __future__ import annotations
+
+from random import Random
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from tests.firmware_sim.movement_models import MODELS
+from tests.firmware_sim.rig import check
+
+
+@pytest.mark.parametrize("name", MODELS)
+@given(st.randoms(use_true_random=False))
+def test_moving_operators_give_the_bytes_of_tflm(name: str, dice: Random) -> None:
+    check(MODELS[name](dice), inputs=2)
