@@ -65,3 +65,28 @@ def sim(
 
 def _items(text: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+@app.command()
+def board(
+    model: Annotated[Path, typer.Argument(metavar="FILE", help="A bundle, a .tflite or a model image.")],
+    board: Annotated[str, typer.Option(help="Its name in the catalogue.")],
+    smp: Annotated[
+        str, typer.Option(metavar="IP[:PORT]", help="Loopback address; smpmgr knows port 1337 only.")
+    ] = "127.0.0.1",
+    image_key: Annotated[
+        Path | None, typer.Option(help="Public key (PEM, P-256) that images must be signed with.")
+    ] = None,
+) -> None:
+    """Run one emulated board that smpmgr can update over UDP, until SIGTERM or SIGINT."""
+    import boards
+    from device_agent.process import log_to_stderr
+    from firmware_sim.flashing.model import read_image
+    from firmware_sim.smp.board import SimulatedBoard
+    from firmware_sim.smp.key import read_public_key
+    from firmware_sim.smp.server import run
+
+    key = None if image_key is None else read_public_key(image_key)
+    powered = SimulatedBoard(boards.load(board), read_image(model), key)
+    log_to_stderr()
+    asyncio.run(run(powered, smp))
