@@ -29,23 +29,20 @@ def with_plan(model: bytes, offsets: Mapping[int, int]) -> bytes:
 
     ``offsets`` in bytes by tensor of the only graph. InputError for a damaged file.
     """
-    parse(model)
-    try:
-        return _rewritten(model, offsets)
-    except (struct.error, ValueError, IndexError, TypeError, AttributeError, OverflowError) as error:
-        raise InputError(
-            "damaged_model", f"the .tflite file is damaged: {str(error)[:120]}", "copy or convert it again"
-        ) from error
-
-
-def _rewritten(model: bytes, offsets: Mapping[int, int]) -> bytes:
-    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model))
+    tree = _loaded(model)
     tensors = len(tree.subgraphs[0].tensors)
     words = [_VERSION, 1, tensors, *(offsets.get(index, -1) for index in range(tensors))]
     _plan_buffer(tree).data = np.array(words, _WORD).view(np.uint8)
-    builder = AlignedBuilder(len(model) + 1024)
-    builder.Finish(tree.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return _packed(tree, len(model))
+
+
+def without_plan(model: bytes) -> bytes:
+    """The model as TFLM plans it by itself; InputError for a damaged file."""
+    if parse(model).plan is None:
+        return model
+    tree = _loaded(model)
+    drop_plan(tree)
+    return _packed(tree, len(model))
 
 
 def plan_in(model: bytes) -> Offsets | None:
@@ -93,13 +90,17 @@ def _plan_buffer(tree: Any) -> Any:
     return tree.buffers[mine.buffer]
 
 
-def without_plan(model: bytes) -> bytes:
-    """The model as TFLM plans it by itself; InputError for a damaged file."""
-    tree = _loaded(model)
-    mine = _entry(tree)
-    if mine is None:
-        return model
-    tree.metadata = [entry for entry in tree.metadata if entry.name != mine.name]
-    builder = AlignedBuilder(len(model) + 1024)
+def _loaded(model: bytes) -> Any:
+    parse(model)
+    try:
+        return schema.ModelT.InitFromObj(schema.Model.GetRootAs(model))
+    except (struct.error, ValueError, IndexError, TypeError, AttributeError, OverflowError) as error:
+        raise InputError(
+            "damaged_model", f"the .tflite file is damaged: {str(error)[:120]}", "copy or convert it again"
+        ) from error
+
+
+def _packed(tree: Any, model_bytes: int) -> bytes:
+    builder = AlignedBuilder(model_bytes + 1024)
     builder.Finish(tree.Pack(builder), b"TFL3")
     return bytes(builder.Output())

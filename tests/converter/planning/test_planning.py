@@ -12,7 +12,7 @@ from converter.flatbuffer import parse
 from converter.planning.apply import plan_model
 from converter.planning.buffers import ALIGNMENT, buffers_of
 from converter.planning.builder import AlignedBuilder
-from converter.planning.offline import plan_in, with_plan, without_plan
+from converter.planning.offline import plan_in, with_plan
 from converter.planning.placement import greedy, height, overlaps
 from converter.planning.search import search
 from tests.models.catalogue import EVERY, SCRATCH
@@ -150,12 +150,3 @@ def test_a_damaged_plan_is_refused_in_words():
     builder.Finish(tree.Pack(builder), b"TFL3")
     with pytest.raises(InputError, match="memory plan has 3 words"):
         plan_in(bytes(builder.Output()))
-
-
-def test_a_plan_can_be_taken_out_again() -> None:
-    model = first_improvable()
-    planned, report = plan_model(model)
-    bare = without_plan(planned)
-    assert plan_in(bare) is None
-    assert measured_head(bare) == report.before.head > measured_head(planned)
-    assert without_plan(bare) == bare
