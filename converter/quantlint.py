@@ -21,6 +21,7 @@ _MOVING: Final = frozenset({
 })  # fmt: skip
 """Their output's bytes are bytes of their first input."""
 _CONVOLUTIONS: Final = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
+_LEAST_SOFTMAX: Final = 2.0**-26
 _TANH: Final = (1 / 128, 0)
 
 
@@ -50,6 +51,7 @@ def findings(model: Model) -> Iterator[Finding]:
     yield from _bare(places)
     yield from _fixed(places)
     yield from _jumps(places)
+    yield from _flat(places)
 
 
 def axis_out_of_range(tensor: Tensor) -> bool:
@@ -170,6 +172,22 @@ def _jumps(places: list[_Place]) -> Iterator[Finding]:
                 place.at,
             )
             return
+
+
+def _flat(places: list[_Place]) -> Iterator[Finding]:
+    """``QuantizeMultiplierGreaterThanOne`` in TFLM's softmax checks scale * 2^26 > 1, and aborts."""
+    softmax = [(place, place.operand(0)) for place in places if place.op.name == "SOFTMAX"]
+    bad = [(place, taken) for place, taken in softmax if taken is not None and _scaled(taken)]
+    bad = [(place, taken) for place, taken in bad if 0 < taken.scale_range[0] <= _LEAST_SOFTMAX]
+    if bad:
+        place, taken = bad[0]
+        yield error(
+            "flat_softmax",
+            f"SOFTMAX takes values of scale {taken.scale_range[0]:.1e}: the model answers all inputs alike, "
+            "and TFLM stops the device at it",
+            "train it, or look for the layer that gives nothing but zeros",
+            place.at,
+        )
 
 
 def _scale(tensor: Tensor) -> tuple[float, int]:

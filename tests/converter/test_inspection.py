@@ -133,6 +133,20 @@ def test_third_party_models_have_their_published_arena_on_the_command_line(
     assert found["planned_arena"] == {"head": head, "total": arena["total"]}
 
 
+def test_what_is_no_model_is_one_line_and_exit_code_2(tmp_path: Path, monkeypatch, capsys):
+    damaged = bytearray(hello())
+    damaged[0:4] = (2**31 - 1).to_bytes(4, "little")
+    for content in (b"", b"PK\x03\x04" + bytes(100), bytes(damaged), hello()[:-100]):
+        (tmp_path / "odd.tflite").write_bytes(content)
+        monkeypatch.setattr(sys, "argv", ["tinyfleet", "inspect", str(tmp_path / "odd.tflite"), "--json"])
+        with pytest.raises(SystemExit) as done:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert (done.value.code, out) == (2, "")
+        assert err.startswith("tinyfleet: ")
+        assert err.count("\n") == 1
+
+
 BASES = [network(Random(seed), 6) for seed in range(4)]
 BASES.append(with_ends(network(Random(9), 4), "FLOAT32"))
 BASES.append(with_plan(BASES[0], search(buffers_of(parse(BASES[0]))).offsets))

@@ -69,6 +69,13 @@ def test_tflm_does_ignore_the_scales_that_lint_says_it_ignores(sandbox: Sandbox,
     assert worst > 1
 
 
+def test_tflm_aborts_at_a_softmax_of_next_to_nothing(sandbox: Sandbox):
+    bad = spoilt(one_operator("SOFTMAX", Random(1)), DEFECTS["softmax of next to nothing"], Random(1))
+    assert bad is not None
+    (ran,) = sandbox.run([bad])
+    assert ran.refusal == "crashed"
+
+
 def with_and_without(name: str, seed: int) -> tuple[bytes, bytes]:
     """A good model, the first by this seed that has a place for the defect, and the same with it."""
     dice = Random(seed)

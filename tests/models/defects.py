@@ -16,6 +16,8 @@ from converter.planning.offline import with_plan
 from converter.repair import pack
 
 Type = schema.TensorType
+_LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL", "QUANTIZE", "MEAN")
+"""They rescale; what they read and write may have any scale."""
 Spoil = Callable[[Any, Graph, Random], object]
 
 
@@ -200,10 +202,22 @@ def _zero_outside(tree: Any, graph: Graph, dice: Random) -> None:
 
 def _alone(graph: Graph, outputs: list[int]) -> list[int]:
     """Those that no operator reads which takes over their scale."""
-    layers = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL", "QUANTIZE", "MEAN")
     return [
-        index for index in outputs if all(op.name in layers for op in graph.operators if index in op.inputs)
+        index for index in outputs if all(op.name in _LAYERS for op in graph.operators if index in op.inputs)
     ]
+
+
+def _flat_softmax(tree: Any, graph: Graph, dice: Random) -> None:
+    """Of an input, or what a layer gives, which nothing else reads."""
+    given = {index for op in graph.operators if op.name in _LAYERS for index in op.outputs}
+    free = [op.inputs[0] for op in graph.operators if op.name == "SOFTMAX"]
+    free = [index for index in free if index in (*given, *graph.inputs)]
+    taken = dice.choice([index for index in free if _only(graph, index, "SOFTMAX")])
+    tree.subgraphs[0].tensors[taken].quantization.scale = [2.0**-27]
+
+
+def _only(graph: Graph, index: int, name: str) -> bool:
+    return all(op.name == name for op in graph.operators if index in op.inputs)
 
 
 def _weights_zero(tree: Any, graph: Graph, dice: Random) -> None:
@@ -246,6 +260,7 @@ DEFECTS: dict[str, Defect] = {
     "nan scale": Defect("bad_scale", _scale_of(float("nan"))),
     "zero point outside int8": Defect("bad_zero_point", _zero_outside),
     "zero point of weights": Defect("weights_zero_point", _weights_zero),
+    "softmax of next to nothing": Defect("flat_softmax", _flat_softmax),
     "rescaling RELU6 or TANH": Defect("fixed_scale", _rescaled("RELU6", "TANH")),
     "rescaling move": Defect("scale_jump", _rescaled("RESHAPE", "TRANSPOSE", "STRIDED_SLICE")),
 }
