@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test lint format soak docs clean
+.PHONY: setup demo test lint format soak bench docs clean
 
 setup: $(READY)
 
@@ -32,6 +32,9 @@ format: setup
 # The property tests with fifty times the examples.
 soak: setup
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -m hypothesis --timeout 3600
+
+bench: setup
+	$(BIN)/tinyfleet bench mcu --flags
 
 docs: setup
 	$(BIN)/mkdocs build --strict

@@ -51,6 +51,11 @@ NOT_MODELLED: Final = (
 )
 
 
+def cores() -> tuple[str, ...]:
+    """Targets with a table."""
+    return tuple(_tables())
+
+
 def table_of(target: str) -> CycleTable:
     """NotFoundError for a core without a table."""
     tables = _tables()

@@ -68,7 +68,9 @@ class Answered(NamedTuple):
     """(n, *output shape without the batch)."""
 
 
-def run(model: bytes, board_name: str, inputs: Int8) -> Answered:
+def run(
+    model: bytes, board_name: str, inputs: Int8, *, optimisation: str = toolchain.OPTIMISATION
+) -> Answered:
     """Every input (n, *input shape without the batch), n >= 1, in turn; kept state is kept between them.
 
     RefusedError: an operator that is not compiled, a model that does not link into the board, a HardFault.
@@ -77,7 +79,7 @@ def run(model: bytes, board_name: str, inputs: Int8) -> Answered:
     core, layout = core_of(board.target), layout_of(board)
     image = compile_image(model)
     symbols = {**layout.symbols(), "ARENA_BYTES": image.header.arena_bytes}
-    elf = read_elf(toolchain.firmware(core.compiler_cpu, symbols, image.data))
+    elf = read_elf(toolchain.firmware(core.compiler_cpu, symbols, image.data, optimisation=optimisation))
     machine = Machine(core, layout, elf)
     machine.bind(layout.slot_origin, len(image.data))
     table = cycles.table_of(board.target)
@@ -104,7 +106,7 @@ def run(model: bytes, board_name: str, inputs: Int8) -> Answered:
         model_flash_bytes=len(image.data),
         ops=ran.costs[0],
         compiler=toolchain.compiler_version(),
-        optimisation=toolchain.OPTIMISATION,
+        optimisation=optimisation,
         emulator=f"unicorn {unicorn.__version__}",
         cycle_table=table,
     )

@@ -22,6 +22,7 @@ NOUNS: Final = {
     "serve": "Run the fleet server with its dashboard.",
     "agent": "Run the agent of a Linux device.",
     "sim": "Run simulated microcontrollers.",
+    "bench": "Measure beside a reference, in the same run.",
     "model": "Push and list models and their versions.",
     "device": "List devices and show one.",
     "rollout": "Roll a version out in stages, and watch, pause, resume or stop it.",
@@ -29,6 +30,7 @@ NOUNS: Final = {
 #: What to install when a noun's libraries are missing.
 EXTRAS: Final = {
     "agent": "agent",
+    "bench": "mcu",
     "bundle": "convert",
     "convert": "convert",
     "demo": "train,convert,agent,sim,server",

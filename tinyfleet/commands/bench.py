@@ -1,0 +1,110 @@
+"""``tinyfleet bench``: measurements beside a reference, both made in the same run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tinyfleet.output import Json, emit, say
+from wire.errors import InputError
+
+if TYPE_CHECKING:
+    from firmware_sim.comparison import Comparison, Flagged
+
+_SHARED = Path("..") / "shared" / "models"
+"""MLPerf Tiny's reference models, where a checkout has them beside it."""
+_REFERENCES = {"kws": "kws/kws_ref_model.tflite", "ic": "ic/pretrainedResnet_quant.tflite"}
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def bench() -> None:
+    """Measurements beside a reference, both made in the same run."""
+
+
+@app.command()
+def mcu(
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(help="A .tflite, several times; else our watch task and ../shared/models."),
+    ] = None,
+    board: Annotated[list[str] | None, typer.Option(help="A board, several times; else five.")] = None,
+    compare_flags: Annotated[
+        bool, typer.Option("--flags", help="Build with other compiler flags, too.")
+    ] = False,
+    page: Annotated[
+        Path | None, typer.Option(help="A Markdown page whose tables are renewed; implies --flags.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Models on emulated boards, beside TFLM's arena and published results."""
+    from firmware_sim import comparison
+
+    found: list[Comparison] = []
+    flagged: list[Flagged] = []
+    for name, data in _models(model or []):
+        say(f"{name} ...")
+        found += comparison.compare(name, data, tuple(board) if board else comparison.BOARDS)
+        if (compare_flags or page) and any(each.execution for each in found if each.model == name):
+            flagged += comparison.flags(name, data, tuple(board) if board else comparison.FLAG_BOARDS)
+    text = _markdown(found, flagged)
+    if page is not None:
+        _renew(page, text)
+    emit({"runs": found, "flags": flagged}, as_json, lambda: text)
+
+
+def _models(files: list[Path]) -> Iterator[tuple[str, bytes]]:
+    from converter.repair import repair
+    from converter.source import read_tflite
+
+    for file in files:
+        yield file.stem, repair(read_tflite(file)).model
+    if files:
+        return
+    yield "watch", _watch()
+    for name, place in _REFERENCES.items():
+        if (_SHARED / place).is_file():
+            yield name, repair(read_tflite(_SHARED / place)).model
+        else:
+            say(f"{name}: there is no {_SHARED / place}")
+
+
+def _watch() -> bytes:
+    """Our watch task, trained for a moment: memory and cycles do not depend on what it learns."""
+    from converter.quantise import quantise
+    from converter.source import load
+    from trainer.network import Hyperparameters
+    from trainer.training import train
+
+    with tempfile.TemporaryDirectory(prefix="tinyfleet-") as name:
+        folder = Path(name) / "run"
+        train("watch", folder, subjects=2, seed=1, hyper=Hyperparameters(epochs=1))
+        return quantise(load(folder)).model
+
+
+def _markdown(found: list[Comparison], flagged: list[Flagged]) -> str:
+    from firmware_sim import tables, toolchain
+
+    parts = [
+        f"{toolchain.compiler_version()} {toolchain.OPTIMISATION}; counts are of the first of two inputs.",
+        tables.runs(found),
+        "### Beside published results",
+        tables.others(found),
+    ]
+    if flagged:
+        parts += ["### Compiler flags", tables.by_flag(flagged)]
+    return "\n\n".join([*parts, "### Cycle tables", tables.cycle_tables()])
+
+
+def _renew(page: Path, text: str) -> None:
+    from firmware_sim import tables
+
+    try:
+        page.write_text(tables.placed(page.read_text("utf-8"), text), "utf-8")
+    except OSError as error:
+        raise InputError("unwritable", f"cannot renew {page}: {error.strerror}", "check the path") from error
