@@ -62,24 +62,16 @@ def tables_in_child(models: Sequence[bytes]) -> list[Array | str]:
         for number, model in enumerate(models):
             (folder / MODEL_FILE.format(number)).write_bytes(model)
         try:
-            failed = child.call(
-                "converter.image.lookup_worker", folder, facts=dict[int, str], timeout_s=_TIMEOUT_S
-            )
+            said = child.call("converter.image.lookup_worker", folder, facts=list[str], timeout_s=_TIMEOUT_S)
         except RefusedError as error:
-            failed, ended = {}, error.message
-        else:
-            ended = "TFLM leaves no table"
-        return [failed.get(number) or _table(folder, number, ended) for number in range(len(models))]
+            said = [error.message] * len(models)
+        found = [_table(folder, number) for number in range(len(models))]
+        return [why if table is None else table for table, why in zip(found, said, strict=True)]
 
 
-def _table(folder: Path, number: int, ended: str) -> Array | str:
-    try:
-        data = (folder / TABLE_FILE.format(number)).read_bytes()
-    except FileNotFoundError:
-        return ended
-    return (
-        np.frombuffer(data, np.int8) if len(data) == VALUES else f"TFLM makes {len(data)} bytes of {VALUES}"
-    )
+def _table(folder: Path, number: int) -> Array | None:
+    file = folder / TABLE_FILE.format(number)
+    return np.frombuffer(file.read_bytes(), np.int8) if file.exists() else None
 
 
 def _computed(node: Node) -> Tensor:
