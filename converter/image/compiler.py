@@ -7,9 +7,22 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from converter.image import arena, binary, conv, depthwise, movement, padding, pool, resize, softmax
+from converter.image import (
+    arena,
+    binary,
+    conv,
+    depthwise,
+    lookup,
+    movement,
+    padding,
+    pool,
+    reduce,
+    resize,
+    softmax,
+)
 from converter.image.arena import Arena
 from converter.image.graph import Array, Graph, Node, read
+from converter.image.lookup import Tabulate, tables_in_child
 from converter.image.step import Step
 from wire.errors import RefusedError
 from wire.image import HEADER_BYTES, ImageHeader, seal
@@ -23,12 +36,15 @@ STEPS: Final[dict[str, Callable[[Node], Step]]] = {
     "FULLY_CONNECTED": conv.dense,
     "MAXIMUM": binary.extreme,
     "MAX_POOL_2D": pool.pool,
+    "MEAN": reduce.reduce,
     "MINIMUM": binary.extreme,
     "MIRROR_PAD": padding.mirror_pad,
     "MUL": binary.product,
     "PACK": movement.pack,
     "PAD": padding.pad,
     "PADV2": padding.pad,
+    "REDUCE_MAX": reduce.reduce,
+    "REDUCE_MIN": reduce.reduce,
     "RESIZE_NEAREST_NEIGHBOR": resize.nearest,
     "SLICE": movement.slice_of,
     "SOFTMAX": softmax.softmax,
@@ -36,10 +52,11 @@ STEPS: Final[dict[str, Callable[[Node], Step]]] = {
     "SPLIT_V": movement.split,
     "STRIDED_SLICE": movement.strided_slice,
     "SUB": binary.sum_of,
+    "SUM": reduce.reduce,
     "TRANSPOSE": movement.transpose,
     "UNPACK": movement.unpack,
 }
-"""By operator. What is not here and not in FOLDED is refused by name."""
+"""By operator. What is not here, not in FOLDED and has no table (lookup.py) is refused by name."""
 FOLDED: Final = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE"})
 """The same bytes under another shape: nothing is left to execute."""
 _CONSTANT_ALIGNMENT: Final = 4
@@ -56,11 +73,12 @@ class Image(NamedTuple):
     arena: Arena
 
 
-def compile_image(model: bytes) -> Image:
+def compile_image(model: bytes, tabulate: Tabulate = tables_in_child) -> Image:
     """RefusedError names the operator that the runtime does not execute; InputError for a damaged file."""
     graph = read(model)
     nodes = _needed(graph)
-    steps = [_step(node) for node in nodes if node.name not in FOLDED]
+    known = lookup.lookups([node for node in nodes if lookup.tabulated(node)], tabulate)
+    steps = [known.get(node.place) or _step(node) for node in nodes if node.name not in FOLDED]
     aliases = {node.output.index: node.input(0).index for node in nodes if node.name in FOLDED}
     planned = arena.plan(graph, steps, aliases)
     body = _Body()

@@ -8,7 +8,7 @@ import numpy as np
 
 from converter.image.graph import Node, Tensor
 from converter.image.step import Places
-from converter.image.view import broadcast
+from converter.image.view import view
 
 
 def int8_only(node: Node, *tensors: Tensor) -> None:
@@ -42,11 +42,20 @@ def broadcast_loops(
     node: Node, shape: Sequence[int], operands: Sequence[Tensor], axes: int
 ) -> list[list[int]]:
     """Counts of ``axes`` loops over ``shape``, then each operand's steps; RefusedError if that cannot be."""
+    for operand in operands:
+        if not broadcasts(operand.shape, shape):
+            raise node.refused(f"makes {tuple(shape)} of {operand.shape}")
+    steps = [np.broadcast_to(view(operand.shape), tuple(shape)).strides for operand in operands]
     try:
-        steps = [broadcast(operand.shape, shape) for operand in operands]
         return loops(shape, steps, axes)
     except ValueError as error:
         raise node.refused(str(error)) from error
+
+
+def broadcasts(operand: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether an operand can be repeated to a shape."""
+    ends = zip(reversed(operand), reversed(shape), strict=False)
+    return len(operand) <= len(shape) and all(have in (1, want) for have, want in ends)
 
 
 def loops(shape: Sequence[int], steps: Sequence[Sequence[int]], axes: int) -> list[list[int]]:

@@ -26,8 +26,3 @@ def offset(part: Array) -> int:
     """Of the first value of a part of a view, bytes."""
     address: int = part.__array_interface__["data"][0] - _BASE.__array_interface__["data"][0]
     return address
-
-
-def broadcast(operand: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
-    """Steps of an operand that is repeated to ``shape``; ValueError if it does not fit."""
-    return np.broadcast_to(view(operand), tuple(shape)).strides

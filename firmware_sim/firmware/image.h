@@ -42,6 +42,8 @@ enum record_kind {
     RECORD_BINARY = 5,
     RECORD_COPY = 6,
     RECORD_RESIZE = 7,
+    RECORD_LOOKUP = 8,
+    RECORD_REDUCE = 9,
     RECORD_KINDS
 };
 
@@ -141,5 +143,25 @@ typedef struct {
     int32_t in_w, out_h, out_w, depth;
     int32_t rows, columns; /* in the image: input row of each output row, and the same of columns, uint16 */
 } resize_record;
+
+/* Every operator that makes each value of one value. */
+typedef struct {
+    record_head head;
+    int32_t in, out, count;
+    int32_t table; /* in the image: results by the value's bits as a number from 0 to 255 */
+} lookup_record;
+
+enum reduce_kind { REDUCE_SUM = 0, REDUCE_MOST = 1, REDUCE_LEAST = 2 };
+
+/* MEAN, SUM, REDUCE_MAX, REDUCE_MIN. */
+typedef struct {
+    record_head head;
+    uint32_t kind;
+    int32_t in, out;
+    int32_t out_counts[3], out_steps[3]; /* loops over outputs, outermost first; steps in the input */
+    int32_t counts[3], steps[3];         /* loops over what goes into one output */
+    int32_t start;                       /* of sums: less the zero point of every value */
+    int32_t out_zero, scale, shift;
+} reduce_record;
 
 #endif

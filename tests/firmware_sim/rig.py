@@ -6,6 +6,7 @@ TFLM stays in one child process. A model that ends it is a failure of the test, 
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
@@ -13,9 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-import boards
+from boards import load
 from converter.image.compiler import Image, compile_image
 from converter.image.graph import Tensor, read
+from converter.image.lookup import INPUTS
 from firmware_sim.cores import core_of
 from firmware_sim.elf import read_elf
 from firmware_sim.layout import layout_of
@@ -37,10 +39,10 @@ class Case(NamedTuple):
     outputs: list[bytes]
 
 
-def check(model: bytes, inputs: int = 3, seed: int = 0) -> Image:
-    """The image, after its outputs were those of TFLM for random inputs on every board of ``BOARDS``."""
-    case = make_case(model, inputs, seed)
-    for board in BOARDS:
+def check(model: bytes, inputs: int = 3, boards: Sequence[str] = BOARDS) -> Image:
+    """The image, after its outputs were those of TFLM for random inputs on every board."""
+    case = make_case(model, inputs)
+    for board in boards:
         for number, (given, wanted) in enumerate(zip(case.inputs, case.outputs, strict=True)):
             if number == 0:
                 bind(board, case.image)
@@ -49,12 +51,14 @@ def check(model: bytes, inputs: int = 3, seed: int = 0) -> Image:
     return case.image
 
 
-def make_case(model: bytes, inputs: int, seed: int) -> Case:
+def make_case(model: bytes, inputs: int) -> Case:
     """Compiled, and executed by TFLM."""
     graph = read(model)
-    given = _inputs(graph.input, inputs, seed)
+    given = _inputs(graph.input, inputs)
     wanted = tflm(model, given)
-    return Case(compile_image(model), [one.tobytes() for one in given], [one.tobytes() for one in wanted])
+    return Case(
+        compile_image(model, tables), [one.tobytes() for one in given], [one.tobytes() for one in wanted]
+    )
 
 
 def bind(board: str, image: Image) -> None:
@@ -92,7 +96,7 @@ def difference(board: str, image: Image, made: bytes, wanted: bytes) -> str:
 
 @cache
 def _machine(board: str) -> Machine:
-    found = boards.load(board)
+    found = load(board)
     core, layout = core_of(found.target), layout_of(found)
     symbols = {**layout.symbols(), "ARENA_BYTES": layout.model_ram_bytes}
     return Machine(core, layout, read_elf(firmware(core.compiler_cpu, symbols, b"")))
@@ -110,6 +114,11 @@ def tflm(model: bytes, inputs: list[np.ndarray]) -> list[np.ndarray]:
     return found
 
 
+def tables(models: Sequence[bytes]) -> list[np.ndarray | str]:
+    """As the converter's child process makes them, but in the one that is there already."""
+    return [tflm(model, [INPUTS])[0].reshape(-1) for model in models]
+
+
 @cache
 def _pool() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
@@ -125,9 +134,9 @@ def _tflm(model: bytes, inputs: list[np.ndarray]) -> list[np.ndarray] | str:
         return error.message
 
 
-def _inputs(tensor: Tensor, count: int, seed: int) -> list[np.ndarray]:
+def _inputs(tensor: Tensor, count: int) -> list[np.ndarray]:
     """Random values, and the extremes."""
-    dice = np.random.default_rng(seed)
+    dice = np.random.default_rng(0)
     extremes = np.array([-128, -127, -1, 0, 1, 126, 127], np.int8)
     return [
         dice.choice(extremes, tensor.shape)
