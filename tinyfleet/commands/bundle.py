@@ -9,6 +9,7 @@ import typer
 
 from tinyfleet.keyfile import DEFAULT_DAYS, expiry, now, read_key, read_root
 from tinyfleet.output import Json, emit
+from tinyfleet.trustfiles import image_root
 
 app = typer.Typer(no_args_is_help=True)
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Bundle directory.")]
@@ -49,7 +50,10 @@ def sign(
 @app.command()
 def verify(
     folder: Folder,
-    trust: Annotated[Path, typer.Option(help="image-root.json that names the release keys.")],
+    trust: Annotated[
+        Path | None,
+        typer.Option(help="image-root.json of the release keys. Default: trust/'s, else your own key's."),
+    ] = None,
     evaluation: Annotated[
         Path | None, typer.Option("--eval", help="Labelled samples (.npz with x, y) to score again.")
     ] = None,
@@ -60,7 +64,7 @@ def verify(
     from converter.summary import confirm
     from converter.verification import verify_bundle
 
-    verified = verify_bundle(read_bundle(folder), read_root(trust), now(), evaluation)
+    verified = verify_bundle(read_bundle(folder), read_root(image_root(trust)), now(), evaluation)
     emit(verified, as_json, lambda: confirm(verified))
 
 
