@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tuf.api.metadata import Root
 
-from converter import evidence, flatbuffer, lint, samples, scoring
+from converter import calibration_index, evidence, flatbuffer, lint, samples, scoring
 from converter.bundle import Bundle
 from converter.execution import execute
 from converter.gate import Verdict
@@ -47,7 +47,9 @@ def verify_bundle(bundle: Bundle, root: Root, now: datetime, evaluation: Path | 
     verify_manifest(root, bundle.artifact, bundle.digest, now)
     model = bundle.files[MODEL_FILE]
     claimed = (manifest.input, manifest.output)
-    if lint.check(flatbuffer.parse(model)) != claimed:
+    tflm = NumericsFamily.TFLM
+    family = tflm if tflm in manifest.golden.outputs else NumericsFamily.XNNPACK
+    if lint.check(flatbuffer.parse(model), family) != claimed:
         raise TrustError(
             "false_manifest", "the model has other tensors than the manifest says", "convert again"
         )
@@ -60,10 +62,12 @@ def verify_bundle(bundle: Bundle, root: Root, now: datetime, evaluation: Path | 
     same, verdict = False, None
     if evaluation is not None:
         given = samples.load(evaluation, labelled=True)
+        same = _claimed_sha256(manifest.lineage) == given.sha256
+        if same:
+            given = calibration_index.evaluated(given, manifest.lineage, bundle.files)
         outputs = _outputs(bundle, given, list(golden))
         verdict = evidence.claimed(manifest.lineage)
         scores = _scores(bundle, given, outputs, verdict)
-        same = _claimed_sha256(manifest.lineage) == given.sha256
         if same and scores != manifest.evaluation.int8:
             raise TrustError(
                 "false_scores", "the model scores otherwise than the manifest says", "convert again"
