@@ -2,8 +2,8 @@
 
 Folder: ``model.keras`` or ``saved_model.zip``, ``recipe.json``, ``calibration.npy`` and perhaps
 ``evaluation.npy`` and training samples (all preprocessed) in; ``model.tflite``, ``float.tflite`` (of the
-same weights), perhaps ``int16.tflite`` (16-bit activations), ``ptq.tflite`` (int8 without the recipe) and
-``answers.npy`` out. TensorFlow lives and dies here.
+same weights), perhaps ``ptq.tflite`` (int8 without the recipe) and ``answers.npy`` out. TensorFlow lives
+and dies here.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import numpy as np
 
 from converter import saved_model
 from converter.child import serve
-from converter.forms import WIDE, Made, fitting, int16_form, one_by_one, refused
+from converter.forms import fitting, one_by_one, refused
 from converter.recipe import Recipe
 from wire.errors import InputError, RefusedError
 
 _HINT = "give a Keras 3 model with one float32 input of fixed shape and one output"
 
 
-def work(folder: Path, args: list[str]) -> Made:
-    """See ``Made``; with the argument ``int16`` also the 16x8 form."""
+def work(folder: Path, _args: list[str]) -> list[int]:
+    """The input shape without the batch."""
     import keras
 
     # Layer names reach the file: the same model must give the same bytes.
@@ -36,22 +36,15 @@ def work(folder: Path, args: list[str]) -> Made:
     model = saved_model.load(keras, archive) if archive.exists() else _load(keras, folder / "model.keras")
     shape = _input_shape(model)
     calibration = fitting(np.load(folder / "calibration.npy"), shape, "calibration")
-    shaped = _write_models(model, shape, calibration, recipe, folder)
-    int8 = (folder / "model.tflite").read_bytes()
-    refusal = (
-        int16_form(folder, int8, lambda: quantise(shaped, shape, calibration, wide=True))
-        if WIDE in args
-        else ""
-    )
+    _write_models(model, shape, calibration, recipe, folder)
     evaluation = folder / "evaluation.npy"
     if evaluation.exists():
         inputs = fitting(np.load(evaluation), shape, "evaluation")
         np.save(folder / "answers.npy", np.asarray(model.predict(inputs, verbose=0, batch_size=256)))
-    return Made(shape=list(shape), int16_refused=refusal)
+    return list(shape)
 
 
-def _write_models(model: Any, shape: tuple[int, ...], calibration: Any, recipe: Recipe, folder: Path) -> Any:
-    """int8, and float of the same weights; the model that has them."""
+def _write_models(model: Any, shape: tuple[int, ...], calibration: Any, recipe: Recipe, folder: Path) -> None:
     shaped, ptq = model, quantise(model, shape, calibration)
     if not recipe.plain:
         from converter.reshaping import reshape
@@ -60,8 +53,7 @@ def _write_models(model: Any, shape: tuple[int, ...], calibration: Any, recipe: 
         shaped = reshape(model, recipe, calibration, folder)
         ptq = quantise(shaped, shape, calibration)
     (folder / "model.tflite").write_bytes(ptq)
-    (folder / "float.tflite").write_bytes(_convert(_converter(shaped, shape), "float"))
-    return shaped
+    (folder / "float.tflite").write_bytes(_convert(_converter(shaped, shape)))
 
 
 def _load(keras: Any, file: Path) -> Any:
@@ -85,19 +77,16 @@ def _input_shape(model: Any) -> tuple[int, ...]:
     return shape
 
 
-def quantise(model: Any, shape: tuple[int, ...], calibration: Any, *, wide: bool = False) -> bytes:
-    """Full-integer int8, or ``wide`` 16x8; RefusedError in TensorFlow Lite's words."""
+def quantise(model: Any, shape: tuple[int, ...], calibration: Any) -> bytes:
+    """Full-integer int8 with int8 input and output; RefusedError in TensorFlow Lite's words."""
     import tensorflow as tf
 
-    ops = tf.lite.OpsSet
     converter = _converter(model, shape)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: one_by_one(calibration)
-    converter.target_spec.supported_ops = [
-        ops.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8 if wide else ops.TFLITE_BUILTINS_INT8
-    ]
-    converter.inference_input_type = converter.inference_output_type = tf.int16 if wide else tf.int8
-    return _convert(converter, "16x8" if wide else "int8")
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    return _convert(converter)
 
 
 def _converter(model: Any, shape: tuple[int, ...]) -> Any:
@@ -112,11 +101,11 @@ def _converter(model: Any, shape: tuple[int, ...]) -> Any:
     return tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
 
 
-def _convert(converter: Any, kind: str) -> bytes:
+def _convert(converter: Any) -> bytes:
     try:
         converted: bytes = converter.convert()
     except Exception as error:
-        raise refused(kind, error) from error
+        raise refused("int8", error) from error
     return converted
 
 

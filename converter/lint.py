@@ -144,10 +144,17 @@ def _float_inside(model: Model) -> Findings:
     ]
     if inside:
         op, tensor = inside[0]
+        names = dict.fromkeys(
+            operator.name
+            for graph in model.graphs
+            for operator in graph.operators
+            if operator.name != "QUANTIZE"
+            and any(graph.tensors[index].dtype in _FLOATS for index in operator.inputs if index >= 0)
+        )
         yield error(
             "float_inside",
             f"{len(inside)} tensors inside are computed in float, the first being tensor {tensor.index} in "
-            f"{tensor.dtype.lower()}",
+            f"{tensor.dtype.lower()}" + (f"; float is for {', '.join(names)}" if names else ""),
             _AGAIN,
             op,
         )

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from converter import child, float_model, saved_model
 from converter.calibration_index import pack
 from converter.flatbuffer import parse
-from converter.forms import WIDE, Made
 from converter.recipe import Recipe
 from converter.samples import Samples
 from converter.source import Source
 from converter.sqnr import LayerNoise
 from wire import preprocess
+from wire.errors import RefusedError
 from wire.manifest import digest_of
 
 #: More samples move no range: TensorFlow Lite takes each tensor's least and largest value.
@@ -29,7 +29,7 @@ MAX_CALIBRATION: Final = 1000
 MAX_NOISE: Final = 64
 _MOST_S: Final = 3600.0
 _FILE: Final = "model.tflite"
-_WIDE_FILE: Final = f"{WIDE}.tflite"
+_WIDE_FILE: Final = "int16.tflite"
 _WORKERS: Final = {
     "saved_model": (saved_model.ARCHIVE, "converter.keras_worker"),
     "float_tflite": ("source.tflite", "converter.float_worker"),
@@ -76,7 +76,8 @@ def quantise(
         (folder / file).write_bytes(source.model)
         (folder / "recipe.json").write_bytes(msgspec.json.encode(recipe or Recipe()))
         _save_samples(folder, source, source.calibration.x[chosen], training)
-        made = child.call(worker, folder, *([WIDE] if wide else []), facts=Made, timeout_s=_MOST_S)
+        child.call(worker, folder, facts=list[int], timeout_s=_MOST_S)
+        refusal = _widen(folder) if wide else ""
         int16 = _read(folder / _WIDE_FILE)
         answers = folder / "answers.npy"
         return Quantised(
@@ -88,8 +89,17 @@ def quantise(
             index_file=pack(_indices(source.calibration, chosen)),
             wide=int16,
             wide_layers=[] if int16 is None else _noise(folder, _WIDE_FILE),
-            wide_refused=made.int16_refused,
+            wide_refused=refusal,
         )
+
+
+def _widen(folder: Path) -> str:
+    """Why there is no 16x8 form; empty when it was made."""
+    try:
+        child.call("converter.int16_worker", folder, facts=type(None), timeout_s=_MOST_S)
+    except RefusedError as error:
+        return error.message
+    return ""
 
 
 def _noise(folder: Path, file: str) -> list[LayerNoise]:
