@@ -9,6 +9,7 @@ from converter.report import Report
 from converter.source import Source
 from wire.manifest import Score
 
+_ORIGINS: Final = {"float_tflite": "the given .tflite", "saved_model": "SavedModel"}
 _UNKNOWN: Final = "Not known: the model was given as a file, and its author's words were not with it."
 
 
@@ -20,7 +21,7 @@ def render(source: Source, report: Report) -> str:
         "## Data and split",
         _data(source),
         "## Accuracy",
-        _accuracy(report),
+        _accuracy(source.kind, report),
         _confusion(source.labels, report.confusion),
         "## Memory",
         _memory(report),
@@ -57,10 +58,10 @@ def _part(content: Any) -> str:
     return ", ".join(f"{key} {value}" for key, value in content.items())
 
 
-def _accuracy(report: Report) -> str:
+def _accuracy(kind: str, report: Report) -> str:
     rows = [("int8 " + family, score) for family, score in report.evaluation.int8.items()]
     if report.evaluation.float32 is not None:
-        rows.insert(0, ("float32 (Keras)", report.evaluation.float32))
+        rows.insert(0, (f"float32 ({_ORIGINS.get(kind, 'Keras')})", report.evaluation.float32))
     if not rows:
         return "Not measured: no labelled samples were given."
     table = _table(["numerics", "correct", "of", "accuracy"], [_row(name, score) for name, score in rows])
@@ -96,6 +97,9 @@ def _memory(report: Report) -> str:
         [name, str(needs.numerics), str(needs.ram_bytes), str(needs.flash_bytes)]
         for name, needs in report.targets.items()
     ]
+    if report.activations != "int8":
+        lines.append(f"- computes in {report.activations} between int8 input and output; weights are int8")
+    lines += [f"- not built for {family}: {reason}" for family, reason in report.refused.items()]
     return "\n".join(lines) + "\n\n" + _table(["target", "numerics", "RAM bytes", "flash bytes"], rows)
 
 

@@ -9,9 +9,10 @@ import msgspec
 
 import boards
 from boards import Board
-from converter import latency, macs, targets
+from converter import latency, lint, macs, targets
 from converter.flatbuffer import Model
 from converter.latency import Estimate, NoEstimate
+from converter.macs import Work
 from wire.states import NumericsFamily
 
 
@@ -63,10 +64,16 @@ def fits(
             file_bytes if slot_bytes is None else slot_bytes,
             ram[board.numerics],
             (refused or {}).get(board.numerics),
-            latency.estimate(work, board.target, board.clock_mhz),
+            _took(graph, work, board),
         )
         for board in known
     }
+
+
+def _took(graph: Model, work: Work, board: Board) -> Estimate | NoEstimate:
+    if lint.int16_inside(graph):
+        return NoEstimate(reason="the published results are of int8 models; this one computes in int16")
+    return latency.estimate(work, board.target, board.clock_mhz)
 
 
 def _fit(
