@@ -9,9 +9,10 @@ import msgspec
 
 import boards
 from boards import Board
-from converter import latency, macs, targets
+from converter import latency, lint, macs, targets
 from converter.flatbuffer import Model
 from converter.latency import Estimate, NoEstimate, NpuEstimate
+from converter.macs import Work
 from converter.npu import Costs
 from converter.vela import NpuCost
 from wire.states import NumericsFamily
@@ -80,8 +81,7 @@ def fits(
             took = _on_npu(board, cost)
             found[board.name] = _fit(board, compiled, cost.sram_bytes + tail_bytes, None, took, cost)
             continue
-        by_core = latency.estimate(work, board.target, board.clock_mhz)
-        estimate = by_core if board.npu is None else _unknown(cost)
+        estimate = _took(graph, work, board) if board.npu is None else _unknown(cost)
         found[board.name] = _fit(board, stored, ram[board.numerics], against, estimate)
     return found
 
@@ -101,6 +101,12 @@ def _on_npu(board: Board, cost: NpuCost) -> NpuEstimate:
         npu_operators=cost.npu_operators,
         cpu_operators=cost.cpu_operators,
     )
+
+
+def _took(graph: Model, work: Work, board: Board) -> Estimate | NoEstimate:
+    if lint.int16_inside(graph):
+        return NoEstimate(reason="the published results are of int8 models; this one computes in int16")
+    return latency.estimate(work, board.target, board.clock_mhz)
 
 
 def _fit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -18,6 +18,8 @@ from wire.errors import WireError
 from wire.manifest import Evaluation, Preprocessing, TargetNeeds, TensorSpec
 from wire.states import NumericsFamily
 
+Kind = Literal["int8", "int16"]
+"""Of activations; weights, input and output are int8."""
 FILE: Final = "report.json"
 _MAX_BYTES: Final = 4 * 1024 * 1024
 
@@ -34,11 +36,15 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     """One int8 file made of the source: the shipped one, or one to compare it with."""
 
     name: str
-    bytes: int
-    deflate_bytes: int
+    activations: Kind = "int8"
+    bytes: int = 0
+    """0 for one that could not be made."""
+    deflate_bytes: int = 0
     """When it travels compressed."""
     families: dict[NumericsFamily, Comparison] = {}
     """Against the original float model."""
+    refused: str = ""
+    """Why it could not be made or run, or in which families it does not run."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,9 +79,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Where accuracy goes, worst first; of Keras sources."""
     recipe: Recipe = Recipe()
     variants: list[Variant] = []
-    """The shipped file first; plain quantisation beside it when there was a recipe."""
+    """The shipped file first; plain quantisation beside it when there was a recipe, and the file with the
+    other activations when int16 was asked for."""
     image: ImageReport | None = None
     """The form for microcontrollers; None when none was asked for."""
+    activations: Kind = "int8"
+    """Of the shipped file."""
+    refused: dict[NumericsFamily, str] = {}
+    """Families that cannot run the model and for whose targets it is not built, with the reasons."""
     plan: PlanReport | None = None
     """What ``--plan`` gained; None without it."""
     macs: int = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from converter.gate import Rule
@@ -16,5 +18,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metric: Metric
     rule: Rule
     max_drop: float
+    activations: Literal["int8", "int16", "auto"]
     plan: bool
     """Whether a better memory plan was looked for."""

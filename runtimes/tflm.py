@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final, NamedTuple, cast
 
@@ -57,8 +58,17 @@ class TflmInterpreter:
             return [self._interpreter.get_output(place) for place in range(outputs)]
         except (RuntimeError, ValueError) as error:
             raise RefusedError(
-                Reason.RUNTIME_REFUSED, f"TFLM cannot run the model: {error}", "check the conversion"
+                Reason.RUNTIME_REFUSED,
+                f"TFLM cannot run the model: {self._complaint() or error}",
+                "check the conversion",
             ) from error
+
+    def _complaint(self) -> str:
+        """What TFLM says when the inference is tried again; the first time nobody listened, to be fast."""
+        with captured() as log:
+            with suppress(RuntimeError, ValueError):
+                self._interpreter.invoke()
+            return _reason(log())
 
     def arena(self) -> Arena:
         """Arena use after at least one inference."""

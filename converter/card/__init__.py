@@ -52,6 +52,9 @@ def _short(report: Report) -> str:
         f"output {_tensor(report.output.name, report.output.shape, report.output.dtype)}",
         f"- fits {len(fitting)} of {len(report.fits)} boards that it is built for",
     ]
+    if report.activations != "int8":
+        lines.append(f"- computes in {report.activations} between int8 input and output; weights are int8")
+    lines += [f"- not built for {family}: {reason}" for family, reason in report.refused.items()]
     if report.accuracy:
         shown = ", ".join(f"{kind} {share:.4f}" for kind, share in report.accuracy.items())
         lines.append(f"- top-1 accuracy: {shown}")

@@ -73,7 +73,8 @@ def _family(gate: Verdict, name: str, found: Comparison) -> str:
 def _variant(variant: Variant) -> str:
     figures = ", ".join(f"{found.int8:.4f} in {family}" for family, found in variant.families.items())
     name = _NAMES.get(variant.name, variant.name)
-    return f"for comparison, {name}: {figures or 'not measured'}; {variant.bytes:,} bytes"
+    missing = variant.refused or "not measured"
+    return f"for comparison, {name}: {figures or missing}; {variant.bytes:,} bytes"
 
 
 def confusion(labels: Sequence[str], report: Report) -> str:

@@ -39,7 +39,9 @@ def data(lineage: Mapping[str, Any]) -> str:
         given = _mapping(lineage, what)
         if given:
             used = f", {given['used']} of them used" if "used" in given else ""
-            lines.append(f"{what}: {given.get('n')} samples{used}, file {str(given.get('sha256'))[:12]}")
+            drawn = f"; drawn from the evaluation samples: {given['drawn']}" if "drawn" in given else ""
+            sha256 = str(given.get("sha256"))[:12]
+            lines.append(f"{what}: {given.get('n')} samples{used}, file {sha256}{drawn}")
     return listed(lines) or "Not known: the model was given as a file, without samples."
 
 

@@ -81,6 +81,11 @@ class Case:
         data = self.bundle.files.get(report.FILE)
         return None if data is None else report.decode(data)
 
+    @property
+    def family(self) -> NumericsFamily:
+        """Whose rules the file has to keep: TFLM's if it is for both."""
+        return min(self.manifest.golden.outputs)
+
     @cached_property
     def arena(self) -> ArenaReport | None:
         """As TFLM tells it now; None when no target needs TFLM."""

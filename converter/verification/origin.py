@@ -66,6 +66,7 @@ def _convert(manifest: Manifest, report: Report, origin: Origin) -> Bundle:
                 recipe=report.recipe,
                 training=origin.training,
                 plan=settings.plan,
+                activations=settings.activations,
             )
         except RefusedError as error:
             raise false("source", f"it is not converted at all: {error.message}") from error

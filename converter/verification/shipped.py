@@ -15,7 +15,7 @@ NO_REPORT = "the bundle has no report.json that says anything of it; convert aga
 def tensors(case: Case) -> Claim:
     """Input and output."""
     said = (case.manifest.input, case.manifest.output)
-    if lint.check(case.graph) != said:
+    if lint.check(case.graph, case.family) != said:
         raise TrustError(
             "false_tensors", "the model has other tensors than the manifest says", "convert again"
         )

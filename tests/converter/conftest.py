@@ -1,9 +1,11 @@
-"""What tests of the converter share."""
+"""What tests of the converter share, made once a session: TensorFlow takes seconds to start."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.converter import foreign
 from tests.models.sandbox import Sandbox
 
 
@@ -13,3 +15,9 @@ def sandbox() -> Iterator[Sandbox]:
     made = Sandbox()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def foreign_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models as others would bring them; see ``tests.converter.foreign``."""
+    return foreign.make(tmp_path_factory.mktemp("foreign"))

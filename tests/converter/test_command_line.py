@@ -120,7 +120,8 @@ def test_convert_prints_bundle_digest_and_report(
     code, out, _ = tinyfleet("convert", source, "--out", tmp_path / "b", "--key", key, "--json")
     assert code == 0
     data = json.loads(out)
-    assert set(data) == {"bundle", "digest", "report"}
+    assert set(data) == {"bundle", "digest", "report", "signed_by"}
+    assert data["signed_by"] == load_key(key.read_bytes()).public_key.keyid
     assert data["report"]["ops"] == ["RESHAPE", "CONV_2D", "MEAN", "FULLY_CONNECTED", "SOFTMAX"]
     code, _, err = tinyfleet("convert", source, "--out", tmp_path / "b", "--key", key)
     assert code == 2

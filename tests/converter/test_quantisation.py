@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from converter import calibration_index
 from converter.bundle import entries, read_bundle, write_bundle
 from converter.conversion import Converted, convert
 from converter.evidence import FILE
@@ -120,9 +121,11 @@ def test_pruned_and_clustered_files_compress_better(make, sound):
 
 def test_calibration_is_recorded_by_index(make, sound, tmp_path: Path):
     make(sound)
-    said = read_bundle(tmp_path / "out").manifest.lineage["calibration"]
+    bundle = read_bundle(tmp_path / "out")
+    said = bundle.manifest.lineage["calibration"]
     with np.load(sound.calibration) as raw:
         expected = digest_of(raw["index"].astype("<i8").tobytes())
+        assert (calibration_index.unpack(bundle.files[calibration_index.FILE]) == raw["index"]).all()
     assert said["index_of"] == "data set"
     assert (said["used"], said["n"], said["index_sha256"]) == (200, 200, expected)
 

@@ -9,6 +9,7 @@ import typer
 
 from tinyfleet.keyfile import DEFAULT_DAYS, expiry, now, read_key, read_root
 from tinyfleet.output import Json, emit
+from tinyfleet.trustfiles import image_root
 
 app = typer.Typer(no_args_is_help=True)
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Bundle directory.")]
@@ -52,7 +53,10 @@ def sign(
 @app.command()
 def verify(
     folder: Folder,
-    trust: Annotated[Path, typer.Option(help="image-root.json that names the release keys.")],
+    trust: Annotated[
+        Path | None,
+        typer.Option(help="image-root.json of the release keys. Default: trust/'s, else your own key's."),
+    ] = None,
     evaluation: Annotated[
         Path | None, typer.Option("--eval", help="Labelled samples (.npz with x, y) to score again.")
     ] = None,
@@ -69,7 +73,7 @@ def verify(
     from converter.verification import Origin, verify_bundle
 
     made_of = None if source is None else Origin(source, calibration, evaluation, qat)
-    verified = verify_bundle(read_bundle(folder), read_root(trust), now(), evaluation, made_of)
+    verified = verify_bundle(read_bundle(folder), read_root(image_root(trust)), now(), evaluation, made_of)
     emit(verified, as_json, lambda: confirm(verified))
 
 
