@@ -1,4 +1,4 @@
-"""What a real core answers with a HardFault ends the run here, with the address; what does not fit does not link."""
+"""What a core answers with a HardFault ends the run with its address; what does not fit does not link."""
 
 from functools import cache
 from pathlib import Path
