@@ -50,6 +50,8 @@ class Instruction(NamedTuple):
     """How it leaves the straight line, if it may: branch, call, jump or return."""
     always: bool
     """It leaves whenever it is executed."""
+    skippable: bool
+    """An IT block may skip it."""
 
 
 def decode(code: bytes, address: int) -> tuple[Instruction, ...]:
@@ -87,10 +89,8 @@ def _instruction(raw: Any) -> Instruction:
     leaves = _BRANCHES.get(raw.id)
     if leaves is None and arm.ARM_REG_PC in written:
         leaves = "return" if kind is Kind.LOAD else "jump"
-    conditional = raw.cc not in {arm.ARM_CC_AL, arm.ARM_CC_INVALID} or raw.id in {
-        arm.ARM_INS_CBZ,
-        arm.ARM_INS_CBNZ,
-    }
+    predicated = raw.cc not in {arm.ARM_CC_AL, arm.ARM_CC_INVALID}
+    conditional = predicated or raw.id in {arm.ARM_INS_CBZ, arm.ARM_INS_CBNZ}
     return Instruction(
         kind=kind,
         words=words,
@@ -99,6 +99,7 @@ def _instruction(raw: Any) -> Instruction:
         indexed=any(place.index for place in places),
         leaves=leaves,
         always=leaves is not None and not conditional,
+        skippable=predicated and raw.id != arm.ARM_INS_B,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from wire.errors import InputError, RefusedError
+from wire.errors import InputError, RefusedError, StoreError
 from wire.states import Reason
 
 _FIRMWARE: Final = Path(__file__).parent / "firmware"
@@ -24,7 +25,7 @@ _FLAGS: Final = (
     "-fomit-frame-pointer", "-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra", "-Werror",
 )  # fmt: skip
 OPTIMISATION: Final = "-Os"
-"""Measured (docs/microcontrollers.md): half the code of -O2 for the same cycles, as inner loops are assembly."""
+"""Measured (docs/microcontrollers.md): half the code of -O2 for the same cycles; inner loops are assembly."""
 _OVERFLOW: Final = re.compile(
     r"section '?([.\w]+)'? will not fit in region '?(\w+)'?: overflowed by (\d+) bytes"
 )
@@ -47,9 +48,17 @@ def firmware(cpu: str, symbols: Mapping[str, int], image: bytes, *, optimisation
     RefusedError when code, image or arena do not fit their region, in the linker's figures.
     """
     sources = sorted([*_FIRMWARE.glob("*.c"), *_FIRMWARE.glob("*.S")])
+    return build(cpu, symbols, image, sources, optimisation=optimisation)
+
+
+def build(
+    cpu: str, symbols: Mapping[str, int], image: bytes, sources: Sequence[Path], *, optimisation: str
+) -> Path:
+    """The same of any sources, C or assembly, whose headers are the runtime's."""
     flags = (*_FLAGS, f"-mcpu={cpu}", optimisation)
     script = _script(symbols)
-    inputs = [*_texts(), *map(str.encode, flags), script.encode(), image]
+    own = [part for source in sources for part in (source.name.encode(), source.read_bytes())]
+    inputs = [*_texts(), *own, *map(str.encode, flags), script.encode(), image]
 
     def link(folder: Path) -> None:
         objects = [_object(source, flags) for source in sources]
@@ -84,7 +93,8 @@ def _object(source: Path, flags: Sequence[str]) -> Path:
     def build(folder: Path) -> None:
         _zig(folder, ["cc", *flags, "-c", "-o", "made", str(source)])
 
-    return _cached(f"{source.stem}.o", [source.name.encode(), *_texts(), *map(str.encode, flags)], build)
+    inputs = [source.name.encode(), source.read_bytes(), *_texts(), *map(str.encode, flags)]
+    return _cached(f"{source.stem}.o", inputs, build)
 
 
 @cache
@@ -100,18 +110,53 @@ def _script(symbols: Mapping[str, int]) -> str:
 
 
 def _cached(name: str, inputs: Sequence[bytes], build: Callable[[Path], None]) -> Path:
-    """The file that ``build`` leaves as ``made`` in a folder, kept by everything that went into it."""
+    """The file that ``build`` leaves as ``made`` in a folder, kept by everything that went into it.
+
+    One that is not whole any more is built again. StoreError when the cache cannot be written.
+    """
     digest = hashlib.sha256(compiler_version().encode())
-    for part in inputs:
+    for part in (name.encode(), *inputs):
         digest.update(len(part).to_bytes(8, "little") + part)
-    kept = _cache_folder() / digest.hexdigest()[:32] / name
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".building-", dir=kept.parent) as folder:
-            build(Path(folder))
-            # Whoever else built the same meanwhile has built the same bytes.
-            (Path(folder) / "made").replace(kept)
-    return kept
+    folder = _cache_folder() / digest.hexdigest()[:32]
+    try:
+        if not _whole(folder / name):
+            _keep(folder, name, build)
+    except OSError as error:
+        raise StoreError(
+            "cache",
+            f"cannot write {folder.parent}: {error.strerror}",
+            "set XDG_CACHE_HOME to a folder that can",
+        ) from error
+    return folder / name
+
+
+def _keep(folder: Path, name: str, build: Callable[[Path], None]) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=folder.parent) as work:
+        made = Path(work) / "kept"
+        build(Path(work))
+        made.mkdir()
+        (Path(work) / "made").replace(made / name)
+        _seal_of(made / name).write_bytes(_digest(made / name))
+        try:
+            made.rename(folder)
+        except OSError:
+            # Whoever else built the same meanwhile was faster.
+            if not _whole(folder / name):
+                raise
+
+
+def _whole(file: Path) -> bool:
+    return file.exists() and _seal_of(file).exists() and _seal_of(file).read_bytes() == _digest(file)
+
+
+def _seal_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}.sha256")
+
+
+def _digest(file: Path) -> bytes:
+    return hashlib.sha256(file.read_bytes()).hexdigest().encode()
 
 
 def _cache_folder() -> Path:

@@ -27,9 +27,11 @@ PACKAGES = [
     "trainer",
     "wire",
 ]
-EXTRAS = ["base", "agent", "agent-legacy", "sim", "server"]
+EXTRAS = ["base", "agent", "agent-legacy", "sim", "mcu", "server"]
 HEAVY = {
     "ai_edge_litert",
+    "capstone",
+    "elftools",
     "fastapi",
     "iotcore",
     "keras",
@@ -44,7 +46,9 @@ HEAVY = {
     "tflite_micro",
     "tflite_runtime",
     "tuf",
+    "unicorn",
     "uvicorn",
+    "ziglang",
 }
 #: Which of HEAVY each extra brings; all others must be absent.
 BRINGS = {
@@ -52,6 +56,17 @@ BRINGS = {
     "agent": {"ai_edge_litert", "numpy", "paho", "tuf"},
     "agent-legacy": {"numpy", "paho", "tflite_runtime", "tuf"},
     "sim": {"numpy", "paho", "tflite_micro", "tuf"},
+    "mcu": {
+        "ai_edge_litert",
+        "capstone",
+        "elftools",
+        "numpy",
+        "paho",
+        "tflite_micro",
+        "tuf",
+        "unicorn",
+        "ziglang",
+    },
     "server": {"fastapi", "iotcore", "nicegui", "paho", "sqlite_utils", "tuf", "uvicorn"},
 }
 #: Modules of ours that each extra must be able to import; ``package.*`` is every module of it.
@@ -60,7 +75,16 @@ IMPORTS = {
     "base": ["tinyfleet.cli", "boards.*", "wire.errors", "wire.manifest", "wire.messages", "wire.topics"],
     "agent": [*DEVICE, "runtimes.litert", "tinyfleet.commands.agent"],
     "agent-legacy": [*DEVICE, "runtimes.litert", "tinyfleet.commands.agent"],
-    "sim": [*DEVICE, "firmware_sim.*", "runtimes.tflm", "tinyfleet.commands.sim"],
+    "sim": [*DEVICE, "firmware_sim.fleet", "runtimes.tflm", "tinyfleet.commands.sim"],
+    "mcu": [
+        *DEVICE,
+        "firmware_sim.*",
+        "converter.image.*",
+        "converter.repair",
+        "converter.source",
+        "tinyfleet.commands.bench",
+        "tinyfleet.commands.sim",
+    ],
     "server": ["wire.trust", "boards.*", "fleet_server.*", "tinyfleet.commands.serve"],
 }
 #: Modules of ours that need another extra.
@@ -68,7 +92,8 @@ REFUSES = {
     "base": ["wire.trust", "wire.preprocess", "device_agent.link", "fleet_server.app"],
     "agent": ["runtimes.tflm", "fleet_server.app"],
     "agent-legacy": ["runtimes.tflm", "fleet_server.app"],
-    "sim": ["runtimes.litert", "fleet_server.app"],
+    "sim": ["runtimes.litert", "fleet_server.app", "firmware_sim.machine"],
+    "mcu": ["fleet_server.app", "trainer.training"],
     "server": ["wire.preprocess", "runtimes.litert", "runtimes.tflm", "trainer.training"],
 }
 every_extra = pytest.mark.parametrize("extra", EXTRAS)
