@@ -39,8 +39,8 @@ class Case(NamedTuple):
     outputs: list[bytes]
 
 
-def check(model: bytes, inputs: int = 3, boards: Sequence[str] = BOARDS) -> Image:
-    """The image, after its outputs were those of TFLM for random inputs on every board."""
+def check(model: bytes, inputs: int | list[np.ndarray] = 3, boards: Sequence[str] = BOARDS) -> Image:
+    """The image, after its outputs were those of TFLM on every board for inputs, or so many random ones."""
     case = make_case(model, inputs)
     for board in boards:
         for number, (given, wanted) in enumerate(zip(case.inputs, case.outputs, strict=True)):
@@ -51,10 +51,9 @@ def check(model: bytes, inputs: int = 3, boards: Sequence[str] = BOARDS) -> Imag
     return case.image
 
 
-def make_case(model: bytes, inputs: int) -> Case:
+def make_case(model: bytes, inputs: int | list[np.ndarray]) -> Case:
     """Compiled, and executed by TFLM."""
-    graph = read(model)
-    given = _inputs(graph.input, inputs)
+    given = _inputs(read(model).input, inputs) if isinstance(inputs, int) else inputs
     wanted = tflm(model, given)
     return Case(
         compile_image(model, tables), [one.tobytes() for one in given], [one.tobytes() for one in wanted]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from random import Random
 
-import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
 from tests.firmware_sim.movement_models import MODELS
+from tests.firmware_sim.operand_models import seeded
 from tests.firmware_sim.rig import check
 
 
 @pytest.mark.parametrize("name", MODELS)
-@given(st.randoms(use_true_random=False))
+@given(seeded())
 def test_moving_operators_give_the_bytes_of_tflm(name: str, dice: Random) -> None:
     check(MODELS[name](dice), inputs=2)
