@@ -16,10 +16,9 @@ from device_agent.broker_url import BrokerUrl
 from device_agent.delivery import Delivery
 from device_agent.link import Link
 from device_agent.loaded_model import LoadedModel
-from device_agent.outbox import Outbox
 from device_agent.reports import Reports
 from device_agent.sensor import Sensor
-from device_agent.store import Store
+from device_agent.storage import MessageQueue, Storage
 from device_agent.updates import Setting, Updates
 from device_agent.window import Window
 from wire import topics
@@ -35,8 +34,8 @@ class Parts(NamedTuple):
     """What a device is put together from."""
 
     setting: Setting
-    store: Store
-    outbox: Outbox
+    store: Storage
+    outbox: MessageQueue
     sensor: Sensor
     broker: BrokerUrl
     latency_clock: Literal["device", "host"]
