@@ -134,10 +134,10 @@ class Flash:
             case Left(index, data, programmed, loose, erases):
                 content = _Content(data, int.from_bytes(programmed, "little"))
                 self._contents[index] = _shared.setdefault((content.data, content.programmed), content)
-                self._loose[index] = int.from_bytes(loose, "little")
-                self.erases[index] = erases
-                if not self._loose[index]:
-                    del self._loose[index]
+                if loose:
+                    self._loose[index] = int.from_bytes(loose, "little")
+                if erases:
+                    self.erases[index] = erases
             case Chip(power_ons=power_ons):
                 self.power_ons = power_ons
 
