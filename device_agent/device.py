@@ -51,6 +51,7 @@ class Device:
         self._sensor = parts.sensor
         self._outbox = parts.outbox
         self._counters: Counter[str] = Counter()
+        self._dark = False
         device = parts.setting.device
         boots = parts.store.next_boot()
         boot = f"{boots:08x}-{secrets.token_hex(4)}"
@@ -99,8 +100,15 @@ class Device:
         finally:
             await self._stop()
 
+    def lose_power(self) -> None:
+        """Be silent from now on; cancelling ``run`` then says no goodbye, and keeps nothing."""
+        self._dark = True
+        self._link.drop()
+
     async def _stop(self) -> None:
         await self._updates.stop()
+        if self._dark:
+            return
         self._answering.close_window()
         status = encode(self._reports.status(Presence.OFFLINE))
         await self._link.close(topics.device(self.name, "status"), status)
