@@ -95,9 +95,11 @@ def convert(
     wanted = {name: family for name, family in wanted.items() if family not in found.refused}
     scores = _evaluation(source, found, made, metric)
 
-    files = {MODEL_FILE: found.model, **golden.files(found.golden_inputs.values, found.golden_outputs)}
     image = compiled(found.model) if NumericsFamily.TFLM in wanted.values() else None
-    files |= {} if image is None or image.data is None else {IMAGE_FILE: image.data}
+    # The image comes first, so that it lies at the start of a slot, where it is executed in place.
+    files = {} if image is None or image.data is None else {IMAGE_FILE: image.data}
+    files |= golden.files(found.golden_inputs.values, found.golden_outputs)
+    files[MODEL_FILE] = found.model
     payload_bytes = sum(map(len, files.values()))
     if floats is not None:
         files[evidence.FILE] = evidence.pack(floats)

@@ -43,7 +43,7 @@ def copy(bundle: Bundle, bundle_dir: Path, tmp_path: Path) -> Path:
 
 def test_devices_get_the_model_and_golden_vectors_only(bundle: Bundle):
     device = [entry.path for entry in bundle.manifest.device_files]
-    assert device == [MODEL_FILE, "golden/xnnpack.npy", "golden/inputs.npy", "golden/tflm.npy", IMAGE_FILE]
+    assert device == [IMAGE_FILE, "golden/tflm.npy", "golden/inputs.npy", "golden/xnnpack.npy", MODEL_FILE]
     assert {CARD_FILE, "report.json", "memory_map.svg", "evidence/float32.npy"} < set(bundle.files)
     assert bundle.payload == b"".join(bundle.files[path] for path in device)
 

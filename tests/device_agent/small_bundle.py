@@ -82,8 +82,8 @@ def golden_files() -> dict[str, bytes]:
     for numerics in NumericsFamily:
         interpreter = open_model(numerics, tiny_model())
         outputs[f"golden/{numerics}.npy"] = npy(np.stack([interpreter.run(window) for window in inputs]))
-    tflm = {"golden/tflm.npy": outputs.pop("golden/tflm.npy")}
-    return {**outputs, "golden/inputs.npy": npy(inputs), **tflm}
+    xnnpack = {"golden/xnnpack.npy": outputs.pop("golden/xnnpack.npy")}
+    return {**outputs, "golden/inputs.npy": npy(inputs), **xnnpack}
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -95,7 +95,7 @@ def npy(array: np.ndarray) -> bytes:
 def make_bundle(keys: Keys, version: int, damaged: bool = False, targets: tuple[str, ...] = ()) -> Bundle:
     """The tiny model as a bundle; ``damaged``: weights changed after the golden vectors were made."""
     model = tiny_model(damaged)
-    files = {MODEL_FILE: model, **golden_files(), IMAGE_FILE: compile_image(model).data}
+    files = {IMAGE_FILE: compile_image(model).data, **golden_files(), MODEL_FILE: model}
     manifest = Manifest(
         model="tiny",
         version=version,

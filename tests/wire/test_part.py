@@ -24,9 +24,9 @@ DATA = PAYLOAD[PART.start : PART.end]
 @pytest.mark.parametrize(
     ("hardware", "files"),
     [
-        (IMAGE, ["golden/inputs.npy", "golden/tflm.npy", IMAGE_FILE]),
-        (LINUX, [MODEL_FILE, "golden/xnnpack.npy", "golden/inputs.npy"]),
-        (HARDWARE, [MODEL_FILE, "golden/xnnpack.npy", "golden/inputs.npy", "golden/tflm.npy"]),
+        (IMAGE, [IMAGE_FILE, "golden/tflm.npy", "golden/inputs.npy"]),
+        (LINUX, ["golden/inputs.npy", "golden/xnnpack.npy", MODEL_FILE]),
+        (HARDWARE, ["golden/tflm.npy", "golden/inputs.npy", "golden/xnnpack.npy", MODEL_FILE]),
     ],
 )
 def test_a_part_is_the_files_from_the_first_to_the_last_that_a_device_needs(hardware: Hardware, files):
