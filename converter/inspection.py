@@ -76,10 +76,9 @@ def inspect(data: bytes) -> Inspection:
 
 def _refused(graph: Model, refusals: list[Finding]) -> dict[NumericsFamily, str]:
     """Why no board of a family gets the model: ``convert`` refuses it, or TFLM does."""
-    against = [finding.message for finding in lint.findings(graph) if finding.severity == "error"]
-    tflm = [finding.message for finding in refusals]
-    families = {NumericsFamily.TFLM: [*against, *tflm], NumericsFamily.XNNPACK: against}
-    return {family: reasons[0] for family, reasons in families.items() if reasons}
+    found = {family: lint.refusals(graph, family) for family in NumericsFamily}
+    found[NumericsFamily.TFLM] = [*found[NumericsFamily.TFLM], *refusals]
+    return {family: reasons[0].message for family, reasons in found.items() if reasons}
 
 
 def _planned(model: bytes) -> PlannedArena | None:

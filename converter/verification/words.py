@@ -38,6 +38,8 @@ def _same_as_manifest(case: Case, found: Report) -> None:
         ("settings", msgspec.to_builtins(found.settings)),
         ("recipe", recipe),
         ("golden", found.golden),
+        ("activations", None if found.activations == "int8" else found.activations),
+        ("refused", msgspec.to_builtins(found.refused) or None),
     ):
         compared("report", said, case.lineage.get(name), f"{name} of the lineage")
     if found.settings is not None and found.settings.targets:

@@ -128,8 +128,9 @@ def test_time_without_a_link_does_not_count(bundle: Bundle) -> None:
 
 
 def fill(slot: Slot, bundle: Bundle, upto: int) -> None:
-    slot.begin(bundle.artifact, whole(bundle))
-    slot.append(bundle.payload[:upto])
+    part = bundle.part()
+    slot.begin(bundle.artifact, part)
+    slot.append(bundle.payload[part.start : part.start + upto])
 
 
 def test_a_slot_goes_on_where_it_was_and_never_with_another_bundle(
@@ -140,9 +141,9 @@ def test_a_slot_goes_on_where_it_was_and_never_with_another_bundle(
     fill(slot, bundle, 1000)
     assert slot.held_bytes(bundle.digest) == 1000
     assert slot.held_bytes(other.digest) == 0
-    assert slot.begin(bundle.artifact, whole(bundle)) == 1000
-    assert slot.begin(other.artifact, whole(other)) == 0
-    assert slot.begin(bundle.artifact, whole(bundle)) == 0
+    assert slot.begin(bundle.artifact, bundle.part()) == 1000
+    assert slot.begin(other.artifact, other.part()) == 0
+    assert slot.begin(bundle.artifact, bundle.part()) == 0
 
 
 def test_a_slot_gives_only_what_was_signed(bundle: Bundle, keys: Keys, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_file_named_twice_is_refused():
         decode_manifest(encode_manifest(replace(MANIFEST, files=[*MANIFEST.files, MANIFEST.files[4]])))
 
 
-@pytest.mark.parametrize("index", range(4))
+@pytest.mark.parametrize("index", range(1, 5))
 def test_a_file_that_devices_need_must_be_theirs(index):
     files = list(MANIFEST.files)
     files[index] = replace(files[index], device=False)
