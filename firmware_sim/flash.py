@@ -1,16 +1,18 @@
 """NOR flash: sectors erase whole, units are programmed once, and the power may go inside either.
 
-A cut inside an operation leaves bits that are *loose*: of those that it was about to change, each reads
-as before or as after, drawn anew at every power-on, until the sector is erased again; and a unit that
-has been touched cannot be programmed, even where it reads as erased. Real cells are no worse: what is
-half-charged may read either way (Tseng, Grupp and Swanson, "Understanding the Impact of Power Loss on
-Flash Memory", DAC 2011, for NAND).
+A cut inside an operation leaves bits *loose*: those that it was about to change. At the next power-on
+they read as the cut shows them, and at each one after that as before the operation, as after it, or each
+bit as it pleases, until the sector is erased again. A unit that has been touched cannot be programmed,
+even where it reads as erased. Real cells are no worse: what is half-charged may read either way (Tseng,
+Grupp and Swanson, "Understanding the Impact of Power Loss on Flash Memory", DAC 2011, for NAND).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from enum import Enum, auto
 from random import Random
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from firmware_sim.flash_change import AnyChange, Chip, Erased, Left, PoweredOn, Programmed
@@ -28,7 +30,16 @@ class _Content:
         self.programmed = programmed
 
 
+class _Loose(NamedTuple):
+    """Bits of one sector that are not reliable; numbers are little-endian sectors."""
+
+    bits: int
+    before: int
+    shown_until: int
+
+
 _EMPTY = _Content(b"", 0)
+_RELIABLE = _Loose(0, 0, 0)
 _shared: WeakValueDictionary[tuple[bytes, int], _Content] = WeakValueDictionary()
 
 
@@ -48,7 +59,7 @@ class Flash:
         self.record: Callable[[AnyChange], None] = lambda _change: None
         """Told of every change, after it."""
         self._contents: dict[int, _Content] = {}
-        self._loose: dict[int, int] = {}
+        self._loose: dict[int, _Loose] = {}
 
     def copy(self) -> Flash:
         """Another chip in the same condition, its power on."""
@@ -131,11 +142,11 @@ class Flash:
                 self._contents.pop(index, None)
                 self._loose.pop(index, None)
                 self.erases[index] = self.erases.get(index, 0) + 1
-            case Left(index, data, programmed, loose, erases):
-                content = _Content(data, int.from_bytes(programmed, "little"))
+            case Left(index, data, programmed, erases, loose, before, shown_until):
+                content = _Content(data, _number(programmed))
                 self._contents[index] = _shared.setdefault((content.data, content.programmed), content)
                 if loose:
-                    self._loose[index] = int.from_bytes(loose, "little")
+                    self._loose[index] = _Loose(_number(loose), _number(before), shown_until)
                 if erases:
                     self.erases[index] = erases
             case Chip(power_ons=power_ons):
@@ -145,9 +156,15 @@ class Flash:
         """The shortest story that ends in this condition."""
         yield Chip(*self.geometry, self.seed, self.power_ons)
         for index in sorted(self._contents.keys() | self.erases.keys()):
-            content, loose = self._contents.get(index, _EMPTY), self._loose.get(index, 0)
+            content, loose = self._contents.get(index, _EMPTY), self._loose.get(index, _RELIABLE)
             yield Left(
-                index, content.data, _bits(content.programmed), _bits(loose), self.erases.get(index, 0)
+                index,
+                content.data,
+                _bits(content.programmed),
+                self.erases.get(index, 0),
+                _bits(loose.bits),
+                _bits(loose.before),
+                loose.shown_until,
             )
 
     def _change(self, change: AnyChange) -> None:
@@ -200,23 +217,46 @@ class Flash:
     def _tear(
         self, sector: Sector, before: bytes, after: bytes, programmed: int, cut: Cut, erases: int
     ) -> None:
-        loose = _number(before) ^ _number(after) | self._loose.get(sector.number, 0)
-        shown = after if cut is Cut.LATE else before
-        if cut is Cut.MIDDLE:
-            shown = self._drawn(f"{sector.number}/cut", shown, loose)
-        self._change(Left(sector.number, shown, _bits(programmed), _bits(loose), erases))
+        earlier = self._loose.get(sector.number, _RELIABLE)
+        new = _number(before) ^ _number(after)
+        loose = _Loose(
+            new | earlier.bits,
+            _number(before) & ~earlier.bits | earlier.before & earlier.bits,
+            self.power_ons + 1,
+        )
+        how = {Cut.EARLY: _Draw.BEFORE, Cut.MIDDLE: _Draw.MIXED, Cut.LATE: _Draw.AFTER}[cut]
+        rng = self._rng(f"{sector.number}/cut")
+        shown = _drawn(before, loose._replace(bits=new), how, rng)
+        left = _bits(programmed), erases, _bits(loose.bits), _bits(loose.before), loose.shown_until
+        self._change(Left(sector.number, shown, *left))
 
     def _settle(self) -> None:
-        """Loose bits read as they please."""
-        for index, loose in self._loose.items():
-            content = self._contents[index]
-            self._contents[index] = _Content(self._drawn(str(index), content.data, loose), content.programmed)
+        """Loose bits are drawn, except those that a cut of the last power-on shows."""
+        for number, loose in self._loose.items():
+            if self.power_ons <= loose.shown_until:
+                continue
+            content = self._contents[number]
+            rng = self._rng(str(number))
+            length = max(len(content.data), (loose.bits.bit_length() + 7) // 8)
+            data = content.data.ljust(length, bytes([self.geometry.erased]))
+            data = _drawn(data, loose, rng.choice(list(_Draw)), rng)
+            self._contents[number] = _Content(data, content.programmed)
 
-    def _drawn(self, what: str, data: bytes, loose: int) -> bytes:
-        rng = Random(f"{self.seed}/{self.power_ons}/{what}")  # noqa: S311 - an imitation of physics
-        data = data.ljust((loose.bit_length() + 7) // 8, bytes([self.geometry.erased]))
-        number = _number(data) ^ (rng.getrandbits(8 * len(data)) & loose)
-        return number.to_bytes(len(data), "little")
+    def _rng(self, what: str) -> Random:
+        return Random(f"{self.seed}/{self.power_ons}/{what}")  # noqa: S311 - an imitation of physics
+
+
+class _Draw(Enum):
+    BEFORE = auto()
+    AFTER = auto()
+    MIXED = auto()
+
+
+def _drawn(data: bytes, loose: _Loose, how: _Draw, rng: Random) -> bytes:
+    """The sector's bytes with its loose bits as they happen to read."""
+    flipped = {_Draw.BEFORE: 0, _Draw.AFTER: -1, _Draw.MIXED: rng.getrandbits(8 * len(data))}[how]
+    number = _number(data) & ~loose.bits | (loose.before ^ flipped) & loose.bits
+    return number.to_bytes(len(data), "little")
 
 
 def _number(data: bytes) -> int:

@@ -44,9 +44,13 @@ class Left(Change, frozen=True):
     """From the sector's start; what follows is erased."""
     programmed: bytes
     """A bit for each unit that needs an erase before it can be programmed, little-endian."""
-    loose: bytes
-    """A bit for each bit of the sector that is not reliable, little-endian."""
     erases: int
+    loose: bytes = b""
+    """A bit for each bit of the sector that is not reliable, little-endian."""
+    before: bytes = b""
+    """The sector as it was before the cut operation: what loose bits may read as, or the opposite."""
+    shown_until: int = 0
+    """Number of the last power-on of which the loose bits read as in ``data``."""
 
 
 AnyChange = Chip | PoweredOn | Programmed | Erased | Left

@@ -1,15 +1,18 @@
-"""The journal: the last record that was completely written, wherever the power goes.
+"""The journal: the last record that was completely written, wherever and how often the power goes.
 
-Records are whole snapshots in three or more *banks* of sectors, so that none ever has to be copied.
-A record that a cut left may read well at one boot and badly at the next. So nothing may be done on the
-strength of what a boot reads before that boot's first record is complete, and that record
+Records are whole snapshots in four *banks* of sectors, so none ever has to be copied to collect garbage.
+The difficulty is what a cut leaves: a record may read well at one boot and badly at the next, and no
+reading tells. So whatever a boot finds, it first writes again, and acts only when that is complete:
 
-* goes into a freshly erased bank, never behind what may be torn;
-* spares the bank of the record it follows, and the bank of the newest record that is *surely* complete
-  (each record names that one: a record before it in the same boot, or whatever its predecessor named);
-* is followed by an erase of every bank in which nothing can be read now but something might be later.
+* into a freshly erased bank, for behind what may be torn nothing can be programmed;
+* followed by a *mark*: whoever sees it knows that the record before it is complete, even when the mark
+  itself was torn; and who does not see it knows that nobody has acted on that bank;
+* with the generation of the bank that the writer knew to begin with a complete record: its *surety*.
 
-Records of one bank are of one boot, so within a bank only the last can be torn.
+The newest bank counts. The one to be erased next is neither that, nor its surety, nor the surety of that
+one: whatever turns out to be torn, what is left is what somebody may have acted on. Last, banks in which
+nothing can be read are erased, for something might be later. Within a bank only the last record can be
+torn, since all are of one boot.
 """
 
 from __future__ import annotations
@@ -22,13 +25,13 @@ from typing import Final, NamedTuple
 from firmware_sim.flash import Flash
 from wire.errors import StoreError
 
-_MAGIC: Final = b"tfj1"
+_RECORD: Final = b"tfjr"
+_MARK: Final = b"tfjm"
 _HEADER: Final = struct.Struct("<4sIIII")
-"""Magic, generation of the bank, generation of the surely complete record, length of the data, CRC-32
-of these three and the data."""
-#: A bank's record at least.
+"""Kind, generation of the bank, generation of its surety, length of the data, CRC-32 of all that."""
+MIN_BANKS: Final = 4
+#: Room for the longest state, the bank's mark, and a few states more.
 MIN_BANK_BYTES: Final = 4096
-MIN_BANKS: Final = 3
 
 
 class Bank(NamedTuple):
@@ -37,14 +40,23 @@ class Bank(NamedTuple):
     start: int
     length: int
 
+    @property
+    def end(self) -> int:
+        """Address behind it."""
+        return self.start + self.length
 
-class _Record(NamedTuple):
+
+class _Found(NamedTuple):
+    """What can be read in a bank."""
+
     bank: int
     generation: int
-    sure: int
+    surety: int
+    marked: bool
     data: bytes
+    """Of its last record."""
     end: int
-    """Address of the next record."""
+    """Address behind that."""
 
 
 class Journal:
@@ -53,86 +65,110 @@ class Journal:
     def __init__(self, flash: Flash, banks: Sequence[Bank]) -> None:
         self._flash = flash
         self._banks = banks
-        newest = [self._newest(index) for index in range(len(banks))]
-        self._generations = [0 if record is None else record.generation for record in newest]
-        self._newest_record = max(
-            (record for record in newest if record is not None), key=lambda r: r.generation, default=None
-        )
+        found = (self._read(index) for index in range(len(banks)))
+        self._found = {each.bank: each for each in found if each is not None}
+        self._current = max(self._found.values(), key=lambda each: each.generation, default=None)
         self._settled = False
 
     @property
     def last(self) -> bytes | None:
         """The newest record; None when there never was one."""
-        return None if self._newest_record is None else self._newest_record.data
+        return None if self._current is None else self._current.data
 
     def append(self, data: bytes) -> None:
-        """Return when ``data`` is the newest record for good; StoreError when no bank has room for it."""
-        size = self._flash.geometry.padded(_HEADER.size + len(data))
-        last = self._newest_record
-        if last is None or not self._settled:
-            self._open_bank(last, size, data)
-            self._clean()
-            self._settled = True
-        elif last.end + size > self._end(last.bank):
-            self._open_bank(last._replace(sure=last.generation), size, data)
-        else:
-            self._put(last.bank, last.end, last.generation, last.generation, data)
+        """Return when ``data`` is the newest record for good; StoreError when no bank has room for it.
 
-    def _open_bank(self, last: _Record | None, size: int, data: bytes) -> None:
-        """Write into another bank, of a higher generation than any that can be read."""
-        free = [
-            index
-            for index, generation in enumerate(self._generations)
-            if last is None or (index != last.bank and generation != last.sure)
-        ]
-        bank = min(free, key=lambda index: self._generations[index])
-        if size > self._banks[bank].length:
-            limit = self._banks[bank].length
-            raise StoreError("oversize", f"a record of {len(data)} bytes, {limit} fit", "shorten its detail")
-        generation = 1 if last is None else last.generation + 1
-        self._erase(bank)
-        sure = generation if last is None else last.sure
-        self._put(bank, self._banks[bank].start, generation, sure, data)
-
-    def _clean(self) -> None:
-        for bank, generation in enumerate(self._generations):
-            if not generation:
+        Nothing may be done on the strength of ``last`` before the first append of a boot has returned.
+        """
+        size = self._padded(len(data))
+        current = self._current
+        if current is not None and self._settled and current.end + size <= self._banks[current.bank].end:
+            end = self._put(current.end, _RECORD, current, data)
+            self._set(current._replace(data=data, end=end))
+            return
+        self._open_bank(data)
+        if not self._settled:
+            for bank in set(range(len(self._banks))) - set(self._found):
                 self._erase(bank)
+            self._settled = True
 
-    def _put(self, bank: int, address: int, generation: int, sure: int, data: bytes) -> None:
-        crc = zlib.crc32(data, zlib.crc32(struct.pack("<III", generation, sure, len(data))))
-        self._flash.write(address, _HEADER.pack(_MAGIC, generation, sure, len(data), crc) + data)
-        end = address + self._flash.geometry.padded(_HEADER.size + len(data))
-        self._generations[bank] = generation
-        self._newest_record = _Record(bank, generation, sure, data, end)
+    def _open_bank(self, data: bytes) -> None:
+        current = self._current
+        room = min(bank.length for bank in self._banks) - self._padded(0)
+        if self._padded(len(data)) > room:
+            raise StoreError("oversize", f"a record of {len(data)} bytes, {room} fit", "shorten its detail")
+        surety = 0
+        if current is not None:
+            surety = current.generation if current.marked else current.surety
+        bank = self._expendable()
+        generation = self._next_generation(bank)
+        self._erase(bank)
+        opened = _Found(bank, generation, surety, True, data, self._banks[bank].start)
+        marked = self._put(self._put(opened.end, _RECORD, opened, data), _MARK, opened, b"")
+        self._set(opened._replace(end=marked))
+
+    def _expendable(self) -> int:
+        """Of the banks that nobody can need, one in which nothing can be read, or else the oldest."""
+        generations = {each.generation: each for each in self._found.values()}
+        needed: list[int] = []
+        link = self._current
+        while link is not None and len(needed) < MIN_BANKS - 1:
+            needed.append(link.bank)
+            link = generations.get(link.surety)
+        free = set(range(len(self._banks))) - set(needed)
+        return min(free, key=lambda bank: self._found[bank].generation if bank in self._found else 0)
+
+    def _next_generation(self, bank: int) -> int:
+        """Higher than any that can be read; its remainder is the bank, so no two banks ever have the same."""
+        newest = max((each.generation for each in self._found.values()), default=0)
+        count = len(self._banks)
+        return (newest // count + 1) * count + bank
+
+    def _set(self, current: _Found) -> None:
+        self._current = self._found[current.bank] = current
+
+    def _padded(self, length: int) -> int:
+        return self._flash.geometry.padded(_HEADER.size + length)
+
+    def _put(self, address: int, kind: bytes, bank: _Found, data: bytes) -> int:
+        """Program one record; returns where the next one goes."""
+        fields = kind, bank.generation, bank.surety, len(data)
+        self._flash.write(address, _HEADER.pack(*fields, _crc(*fields, data)) + data)
+        return address + self._padded(len(data))
 
     def _erase(self, bank: int) -> None:
-        start, length = self._banks[bank]
-        self._generations[bank] = 0
-        for sector in self._flash.geometry.sectors(start, start + length):
+        self._found.pop(bank, None)
+        for sector in self._flash.geometry.sectors(self._banks[bank].start, self._banks[bank].end):
             self._flash.erase(sector.start)
 
-    def _end(self, bank: int) -> int:
-        return self._banks[bank].start + self._banks[bank].length
+    def _read(self, bank: int) -> _Found | None:
+        """A record, the mark, and records until there is none or one of another generation."""
+        found = None
+        for kind, generation, surety, data, end in self._records(bank):
+            if found is None:
+                if kind == _RECORD:
+                    found = _Found(bank, generation, surety, False, data, end)
+                    continue
+                return None
+            if generation != found.generation or (kind == _MARK) is found.marked:
+                break
+            found = found._replace(end=end, marked=True, data=found.data if kind == _MARK else data)
+        return found
 
-    def _newest(self, bank: int) -> _Record | None:
-        newest = None
-        for record in self._records(bank):
-            newest = record
-        return newest
-
-    def _records(self, bank: int) -> Iterator[_Record]:
-        """From the bank's start, until something is none or is of another generation."""
-        address, end = self._banks[bank].start, self._end(bank)
-        first = None
+    def _records(self, bank: int) -> Iterator[tuple[bytes, int, int, bytes, int]]:
+        address, end = self._banks[bank].start, self._banks[bank].end
         while address + _HEADER.size <= end:
-            magic, generation, sure, length, crc = _HEADER.unpack(self._flash.read(address, _HEADER.size))
+            head = self._flash.read(address, _HEADER.size)
+            kind, generation, surety, length, crc = _HEADER.unpack(head)
             body = address + _HEADER.size
-            if magic != _MAGIC or body + length > end or first not in (None, generation):
+            if kind not in (_RECORD, _MARK) or body + length > end:
                 return
             data = self._flash.read(body, length)
-            if zlib.crc32(data, zlib.crc32(struct.pack("<III", generation, sure, length))) != crc:
+            if _crc(kind, generation, surety, length, data) != crc:
                 return
-            first = generation
-            address += self._flash.geometry.padded(_HEADER.size + length)
-            yield _Record(bank, generation, sure, data, address)
+            address += self._padded(length)
+            yield kind, generation, surety, data, address
+
+
+def _crc(kind: bytes, generation: int, surety: int, length: int, data: bytes) -> int:
+    return zlib.crc32(data, zlib.crc32(struct.pack("<4sIII", kind, generation, surety, length)))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from boards import Board
 from firmware_sim.geometry import Geometry, geometry_of
-from firmware_sim.journal import MIN_BANK_BYTES, Bank
-
-#: One more than the journal needs, for the wear.
-BANKS: Final = 4
+from firmware_sim.journal import MIN_BANK_BYTES, MIN_BANKS, Bank
 
 
 class Partitions(NamedTuple):
@@ -26,9 +23,9 @@ def partitions_of(board: Board) -> tuple[Geometry, Partitions]:
     slots = board.flash_bytes - 2 * board.slot_bytes
     sector_bytes = geometry.sector_at(slots).length
     bank_bytes = -(-MIN_BANK_BYTES // sector_bytes) * sector_bytes
-    start = slots - BANKS * bank_bytes
+    start = slots - MIN_BANKS * bank_bytes
     return geometry, Partitions(
-        journal=tuple(Bank(start + index * bank_bytes, bank_bytes) for index in range(BANKS)),
+        journal=tuple(Bank(start + index * bank_bytes, bank_bytes) for index in range(MIN_BANKS)),
         a=Bank(slots, board.slot_bytes),
         b=Bank(slots + board.slot_bytes, board.slot_bytes),
     )

@@ -27,7 +27,7 @@ from firmware_sim.flash_slot import PROGRESS_STEPS
 from firmware_sim.flash_store import FlashStore, provision
 from firmware_sim.fleet import mcu_hardware
 from firmware_sim.geometry import Geometry
-from firmware_sim.journal import MIN_BANK_BYTES, Bank
+from firmware_sim.journal import MIN_BANK_BYTES, MIN_BANKS, Bank
 from firmware_sim.layout import layout_of
 from firmware_sim.machine import Machine
 from firmware_sim.native import ImageInterpreter
@@ -97,12 +97,12 @@ def life_bundle(keys: Keys, version: int, damaged: bool = False) -> Bundle:
 
 
 def small_partitions(geometry: Geometry) -> Partitions:
-    """Three banks and two slots of 32 KB or a few sectors, from the start of a uniform flash."""
+    """The journal's banks and two slots of 32 KB or a few sectors, from the start of a uniform flash."""
     sector_bytes = geometry.sector_at(0).length
     bank_bytes = max(MIN_BANK_BYTES, sector_bytes)
     slot_bytes = max(32 * 1024, 6 * sector_bytes)
-    journal = tuple(Bank(index * bank_bytes, bank_bytes) for index in range(3))
-    start = 3 * bank_bytes
+    journal = tuple(Bank(index * bank_bytes, bank_bytes) for index in range(MIN_BANKS))
+    start = MIN_BANKS * bank_bytes
     return Partitions(journal, Bank(start, slot_bytes), Bank(start + slot_bytes, slot_bytes))
 
 

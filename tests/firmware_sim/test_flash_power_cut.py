@@ -19,10 +19,10 @@ from tests.device_agent.small_bundle import Keys
 from tests.firmware_sim.flash_life import Life, Sweep
 
 SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
-#: The three equal sectors at its start for the journal, and slots of one and of two larger ones.
+#: The four equal sectors at its start for the journal, and slots of two larger ones each.
 STM32F4 = Geometry(((4, 16384), (1, 65536), (8, 131072)), 4)
 STM32F4_PLACES = Partitions(
-    tuple(Bank(index * 16384, 16384) for index in range(3)),
+    tuple(Bank(index * 16384, 16384) for index in range(4)),
     a=Bank(65536, 65536 + 131072),
     b=Bank(262144, 2 * 131072),
 )

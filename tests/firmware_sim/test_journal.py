@@ -13,12 +13,12 @@ from firmware_sim.power import Cut, Power, PowerCut
 from wire.errors import StoreError
 
 GEOMETRIES = (
-    Geometry(((8, 64),), 4),
-    Geometry(((8, 64),), 4, 0x00),
-    Geometry(((4, 128),), 32),
-    Geometry(((16, 32),), 8),
+    Geometry(((20, 64),), 4),
+    Geometry(((20, 64),), 4, 0x00),
+    Geometry(((5, 256),), 32),
+    Geometry(((40, 32),), 8),
 )
-BANK_BYTES = 128
+BANK_BYTES = 256
 
 
 def banks(count: int) -> list[Bank]:
@@ -28,7 +28,7 @@ def banks(count: int) -> list[Bank]:
 class JournalModel(RuleBasedStateMachine):
     """What may be found: the last acknowledged record, or one that was on its way at a cut since."""
 
-    @initialize(geometry=st.sampled_from(GEOMETRIES), count=st.integers(3, 4), seed=st.integers(0, 10_000))
+    @initialize(geometry=st.sampled_from(GEOMETRIES), count=st.integers(4, 5), seed=st.integers(0, 10_000))
     def made(self, geometry: Geometry, count: int, seed: int) -> None:
         self.flash = Flash(geometry, str(seed))
         self.banks = banks(count)
@@ -92,9 +92,9 @@ def test_the_banks_wear_evenly() -> None:
 
 def test_a_record_that_no_bank_has_room_for_is_refused_and_the_last_stays() -> None:
     flash = Flash(GEOMETRIES[0])
-    journal = Journal(flash, banks(3))
+    journal = Journal(flash, banks(4))
     journal.append(b"small")
     with pytest.raises(StoreError, match="fit"):
-        journal.append(bytes(BANK_BYTES))
+        journal.append(bytes(BANK_BYTES - 39))
     assert journal.last == b"small"
-    assert Journal(flash, banks(3)).last == b"small"
+    assert Journal(flash, banks(4)).last == b"small"
