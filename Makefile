@@ -34,7 +34,7 @@ soak: setup
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -m "hypothesis or soak" --timeout 3600
 
 bench: setup
-	$(BIN)/tinyfleet bench mcu --flags
+	$(BIN)/tinyfleet bench mcu --flags --check
 
 docs: setup
 	$(BIN)/mkdocs build --strict

@@ -21,6 +21,8 @@ class CycleTable(msgspec.Struct, frozen=True, kw_only=True):
     """By the core's maker; else another core's table stands in."""
     source: str
     note: str
+    error: str
+    """How far estimates by this table were from a board."""
     load: int
     pipelined_load: int
     store: int

@@ -8,12 +8,13 @@ from typing import Final
 import msgspec
 
 from firmware_sim import cycles
+from firmware_sim.cmsis_check import Check
 from firmware_sim.comparison import Comparison, Flagged
 from wire.errors import InputError
 
 _BEGIN: Final = "<!-- tinyfleet bench mcu: begin -->"
 _END: Final = "<!-- tinyfleet bench mcu: end -->"
-_PROSE: Final = {"published", "source", "note"}
+_PROSE: Final = {"published", "source", "note", "error"}
 
 
 def placed(page: str, tables: str) -> str:
@@ -59,13 +60,33 @@ def by_flag(found: Sequence[Flagged]) -> str:
     )  # fmt: skip
 
 
+def checks(found: Sequence[Check]) -> str:
+    """The estimate beside a board."""
+    head = (
+        "model, without SOFTMAX", "kernels", "compiler", "cycles, estimated", "refills of 1, of 3",
+        "of it ADD", "same bytes as TFLM", "ms, estimated", "ms, published", "ratio",
+    )  # fmt: skip
+    return _table(
+        head,
+        (
+            (each.model, each.kernels, each.compiler, f"{each.cycles_estimated:,}",
+             f"{each.cycles_low:,}, {each.cycles_high:,}", f"{each.add_cycles:,}",
+             "yes" if each.bit_exact_with_tflm else "no",
+             f"{each.latency_ms:.1f}", f"{each.published_ms:.1f}", f"{each.ratio:.2f}")
+            for each in found
+        ),
+    )  # fmt: skip
+
+
 def cycle_tables() -> str:
     """The figures of every core's table."""
     tables = {core: cycles.table_of(core) for core in cycles.cores()}
     fields = [field for field in cycles.CycleTable.__struct_fields__ if field not in _PROSE]
     plain = {core: msgspec.to_builtins(table) for core, table in tables.items()}
     rows = ((field.replace("_", " "), *(str(plain[core][field]) for core in tables)) for field in fields)
-    notes = [f"- `{core}`: {table.source}; {table.note}." for core, table in tables.items()]
+    notes = [
+        f"- `{core}`: {table.source}; {table.note}. Error: {table.error}." for core, table in tables.items()
+    ]
     return _table(("cycles", *tables), rows) + "\n\n" + "\n".join(notes)
 
 

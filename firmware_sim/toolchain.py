@@ -52,10 +52,16 @@ def firmware(cpu: str, symbols: Mapping[str, int], image: bytes, *, optimisation
 
 
 def build(
-    cpu: str, symbols: Mapping[str, int], image: bytes, sources: Sequence[Path], *, optimisation: str
+    cpu: str,
+    symbols: Mapping[str, int],
+    image: bytes,
+    sources: Sequence[Path],
+    *,
+    optimisation: str,
+    options: Sequence[str] = (),
 ) -> Path:
-    """The same of any sources, C or assembly, whose headers are the runtime's."""
-    flags = (*_FLAGS, f"-mcpu={cpu}", optimisation)
+    """The same of any sources, C or assembly; ``options`` go to the compiler behind our own flags."""
+    flags = (*_FLAGS, f"-mcpu={cpu}", optimisation, *options)
     script = _script(symbols)
     own = [part for source in sources for part in (source.name.encode(), source.read_bytes())]
     inputs = [*_texts(), *own, *map(str.encode, flags), script.encode(), image]

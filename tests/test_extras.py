@@ -93,7 +93,7 @@ REFUSES = {
     "agent": ["runtimes.tflm", "fleet_server.app"],
     "agent-legacy": ["runtimes.tflm", "fleet_server.app"],
     "sim": ["runtimes.litert", "fleet_server.app", "firmware_sim.machine"],
-    "mcu": ["fleet_server.app", "trainer.training"],
+    "mcu": ["fleet_server.app"],
     "server": ["wire.preprocess", "runtimes.litert", "runtimes.tflm", "trainer.training"],
 }
 every_extra = pytest.mark.parametrize("extra", EXTRAS)

@@ -48,7 +48,7 @@ def test_flags_are_compared_and_a_page_is_renewed_between_its_marks(bench, tmp_p
     page.write_text(
         "before\n<!-- tinyfleet bench mcu: begin -->\nold\n<!-- tinyfleet bench mcu: end -->\nafter\n"
     )
-    code, _, _ = bench("--board", "nucleo-l4r5zi", "--page", str(page))
+    code, _, _ = bench("--board", "nucleo-l4r5zi", "--flags", "--page", str(page))
     assert code == 0
     text = page.read_text()
     assert text.startswith("before\n")

@@ -13,6 +13,7 @@ from tinyfleet.output import Json, emit, say
 from wire.errors import InputError
 
 if TYPE_CHECKING:
+    from firmware_sim.cmsis_check import Check
     from firmware_sim.comparison import Comparison, Flagged
 
 _SHARED = Path("..") / "shared" / "models"
@@ -37,25 +38,30 @@ def mcu(
     compare_flags: Annotated[
         bool, typer.Option("--flags", help="Build with other compiler flags, too.")
     ] = False,
-    page: Annotated[
-        Path | None, typer.Option(help="A Markdown page whose tables are renewed; implies --flags.")
-    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(help="Check the cycle table with CMSIS-NN's kernels against a board (needs bakenn)."),
+    ] = False,
+    page: Annotated[Path | None, typer.Option(help="A Markdown page whose tables are renewed.")] = None,
     as_json: Json = False,
 ) -> None:
     """Models on emulated boards, beside TFLM's arena and published results."""
-    from firmware_sim import comparison
+    from firmware_sim import cmsis_check, comparison
 
     found: list[Comparison] = []
     flagged: list[Flagged] = []
+    checked: list[Check] = []
     for name, data in _models(model or []):
         say(f"{name} ...")
         found += comparison.compare(name, data, tuple(board) if board else comparison.BOARDS)
-        if (compare_flags or page) and any(each.execution for each in found if each.model == name):
+        if compare_flags and any(each.execution for each in found if each.model == name):
             flagged += comparison.flags(name, data, tuple(board) if board else comparison.FLAG_BOARDS)
-    text = _markdown(found, flagged)
+        if check and cmsis_check.has_result(data):
+            checked.append(cmsis_check.check(name, data))
+    text = _markdown(found, flagged, checked)
     if page is not None:
         _renew(page, text)
-    emit({"runs": found, "flags": flagged}, as_json, lambda: text)
+    emit({"runs": found, "flags": flagged, "checks": checked}, as_json, lambda: text)
 
 
 def _models(files: list[Path]) -> Iterator[tuple[str, bytes]]:
@@ -87,7 +93,7 @@ def _watch() -> bytes:
         return quantise(load(folder)).model
 
 
-def _markdown(found: list[Comparison], flagged: list[Flagged]) -> str:
+def _markdown(found: list[Comparison], flagged: list[Flagged], checked: list[Check]) -> str:
     from firmware_sim import tables, toolchain
 
     parts = [
@@ -98,6 +104,8 @@ def _markdown(found: list[Comparison], flagged: list[Flagged]) -> str:
     ]
     if flagged:
         parts += ["### Compiler flags", tables.by_flag(flagged)]
+    if checked:
+        parts += ["### The estimate beside a board", tables.checks(checked)]
     return "\n\n".join([*parts, "### Cycle tables", tables.cycle_tables()])
 
 

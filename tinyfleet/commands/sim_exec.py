@@ -68,7 +68,7 @@ def _lines(ran: Execution) -> Iterator[str]:
     classes = {name: sum(op.classes[name] for op in ran.ops) for name in ran.ops[0].classes}
     yield f"{ran.board}, {ran.core} at {ran.clock_mhz:g} MHz, {len(ran.instructions)} inferences"
     yield f"instructions {ran.instructions[0]:,}: " + ", ".join(f"{n:,} {k}" for k, n in classes.items())
-    yield f"latency {ran.latency_ms} ms estimated; {ran.cycle_table.source}; {ran.cycle_table.note}"
+    yield f"latency {ran.latency_ms} ms estimated; {ran.cycle_table.source}; {ran.cycle_table.error}"
     yield (
         f"RAM {ran.ram_bytes:,} bytes = arena {ran.arena_bytes:,} + stack {ran.stack_bytes:,} "
         f"+ variables {ran.variable_bytes:,}"
