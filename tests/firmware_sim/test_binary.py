@@ -54,7 +54,7 @@ def _output_scale(dice: Random, name: str, scales: list[float]) -> float:
     kind = dice.random()
     if kind < 1 / 3:
         return wide * 2.0 ** dice.randint(-2, 3)
-    return wide * 10 ** (dice.uniform(-0.5, 0.5) if kind < 2 / 3 else dice.uniform(-3, 2))
+    return wide * 10 ** (dice.uniform(-0.5, 0.5) if kind < 2 / 3 else dice.uniform(-3, 8))
 
 
 @pytest.mark.parametrize("name", OPTIONS)
