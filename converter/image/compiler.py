@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from converter.image import arena, conv, depthwise, pool, softmax
+from converter.image import arena, conv, depthwise, dequantize, lstm, pool, softmax, svdf
 from converter.image.arena import Arena
 from converter.image.graph import Array, Graph, Node, read
 from converter.image.step import Step
@@ -18,9 +18,12 @@ STEPS: Final[dict[str, Callable[[Node], Step]]] = {
     "AVERAGE_POOL_2D": pool.pool,
     "CONV_2D": conv.conv,
     "DEPTHWISE_CONV_2D": depthwise.depthwise,
+    "DEQUANTIZE": dequantize.dequantize,
     "FULLY_CONNECTED": conv.dense,
     "MAX_POOL_2D": pool.pool,
     "SOFTMAX": softmax.softmax,
+    "SVDF": svdf.svdf,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm.lstm,
 }
 """By operator. What is not here and not in FOLDED is refused by name."""
 FOLDED: Final = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE"})
@@ -48,6 +51,7 @@ def compile_image(model: bytes) -> Image:
     planned = arena.plan(graph, steps, aliases)
     body = _Body()
     records = [_record(step, body.places(planned, turn)) for turn, step in enumerate(steps)]
+    state_at = body.hold(planned.state.values) if planned.state.values.any() else 0
     ops_at = HEADER_BYTES + len(body.constants)
     header = ImageHeader(
         magic=0,
@@ -57,8 +61,8 @@ def compile_image(model: bytes) -> Image:
         ops=len(steps),
         ops_at=ops_at,
         arena_bytes=planned.bytes,
-        state_bytes=0,
-        state_at=0,
+        state_bytes=planned.state.bytes,
+        state_at=state_at,
         input_at=planned.tensors[graph.input.index],
         input_bytes=graph.input.nbytes,
         output_at=planned.tensors[graph.output.index],
@@ -71,6 +75,8 @@ def compile_image(model: bytes) -> Image:
 def _step(node: Node) -> Step:
     if node.name not in STEPS:
         raise node.refused("is not among its kernels")
+    if any(made.variable for made in node.outputs):
+        raise node.refused("writes a variable")
     return STEPS[node.name](node)
 
 

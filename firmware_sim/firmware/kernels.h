@@ -13,5 +13,8 @@ void run_conv(const memory *m, const void *record);
 void run_depthwise(const memory *m, const void *record);
 void run_pool(const memory *m, const void *record);
 void run_softmax(const memory *m, const void *record);
+void run_svdf(const memory *m, const void *record);
+void run_lstm(const memory *m, const void *record);
+void run_widen(const memory *m, const void *record);
 
 #endif

@@ -41,13 +41,19 @@ def run(core: str, image: Image, inputs: list[np.ndarray]) -> list[bytes]:
     it.write(arena, _GARBAGE)
     it.write(it.layout.slot_origin, image.data)
     it.bind(it.layout.slot_origin, len(image.data))
-    found = []
+    found = invoke(it, image, inputs)
+    behind = slice(head.arena_bytes, head.arena_bytes + _GUARD_BYTES)
+    assert it.read(arena + head.arena_bytes, _GUARD_BYTES) == _GARBAGE[behind], "wrote behind its arena"
+    return found
+
+
+def invoke(it: Machine, image: Image, inputs: list[np.ndarray]) -> list[bytes]:
+    """Of a machine that is bound to ``image``."""
+    arena, head, found = it.elf.symbols["arena_start"], image.header, []
     for values in inputs:
         it.write(arena + head.input_at, values.tobytes())
         it.invoke()
         found.append(it.read(arena + head.output_at, head.output_bytes))
-    behind = slice(head.arena_bytes, head.arena_bytes + _GUARD_BYTES)
-    assert it.read(arena + head.arena_bytes, _GUARD_BYTES) == _GARBAGE[behind], "wrote behind its arena"
     return found
 
 
@@ -64,6 +70,6 @@ def assert_same(
                 one, other = np.frombuffer(found, np.int8), np.frombuffer(right, np.int8)
                 wrong = np.flatnonzero(one != other)
                 raise AssertionError(
-                    f"{core}, inference {turn}: {len(wrong)} of {len(other)} bytes differ, first at {wrong[0]}:"
+                    f"{core}, inference {turn}: {len(wrong)} of {len(other)} bytes differ, from {wrong[0]}:"
                     f" {one[wrong[:8]]} for {other[wrong[:8]]}; {image.ops}"
                 )

@@ -18,7 +18,7 @@ class ModelBuilder:
 
     def __init__(self) -> None:
         self._buffers = [schema.BufferT()]
-        self._tensors: list[Any] = []
+        self.tensors: list[Any] = []
         self._operators: list[Any] = []
         self._codes: dict[str, int] = {}
 
@@ -34,22 +34,22 @@ class ModelBuilder:
     ) -> int:
         """One that is computed, given, or (``variable``) kept."""
         made = schema.TensorT()
-        made.name, made.shape, made.type = f"t{len(self._tensors)}", list(shape), _TYPES[dtype]
+        made.name, made.shape, made.type = f"t{len(self.tensors)}", list(shape), _TYPES[dtype]
         made.buffer, made.isVariable = 0, variable
         if scale is not None:
             scales = [float(scale)] if isinstance(scale, (int, float)) else list(scale)
             made.quantization = schema.QuantizationParametersT()
             made.quantization.scale, made.quantization.zeroPoint = scales, [zero] * len(scales)
             made.quantization.quantizedDimension = axis
-        self._tensors.append(made)
-        return len(self._tensors) - 1
+        self.tensors.append(made)
+        return len(self.tensors) - 1
 
     def constant(self, values: np.ndarray, scale: Scales = None, zero: int = 0, *, axis: int = 0) -> int:
         index = self.tensor(values.shape, scale, zero, dtype=str(values.dtype), axis=axis)
         buffer = schema.BufferT()
         buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
         self._buffers.append(buffer)
-        self._tensors[index].buffer = len(self._buffers) - 1
+        self.tensors[index].buffer = len(self._buffers) - 1
         return index
 
     def op(
@@ -75,7 +75,7 @@ class ModelBuilder:
 
     def finish(self, given: int, made: int) -> bytes:
         graph = schema.SubGraphT()
-        graph.tensors, graph.operators = self._tensors, self._operators
+        graph.tensors, graph.operators = self.tensors, self._operators
         graph.inputs, graph.outputs = [given], [made]
         model = schema.ModelT()
         model.version, model.subgraphs, model.buffers = 3, [graph], self._buffers
