@@ -15,7 +15,7 @@ from converter.image.graph import Array, Node, Tensor
 from converter.image.operands import broadcast_loops, int8_only, place
 from converter.image.step import Places, Step
 
-KIND: Final = 5
+KIND: Final = 8
 _SUM, _PRODUCT, _WIDE_PRODUCT, _MOST, _LEAST = range(5)
 _AXES: Final = 4
 """Of the firmware's loops."""
