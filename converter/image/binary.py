@@ -15,12 +15,15 @@ from converter.image.graph import Array, Node, Tensor
 from converter.image.operands import broadcast_loops, int8_only, place
 from converter.image.step import Places, Step
 
-KIND: Final = 5
+KIND: Final = 8
 _SUM, _PRODUCT, _WIDE_PRODUCT, _MOST, _LEAST = range(5)
 _AXES: Final = 4
 """Of the firmware's loops."""
 _LEFT_SHIFT: Final = 20
 """Of inputs before they are scaled, so that the sum keeps fractions."""
+
+_NOTHING: Final = Multiplier(0, -1)
+"""Of an output whose scale is so far above its operands' that all sums are zero."""
 
 
 class _Terms(NamedTuple):
@@ -43,10 +46,11 @@ def sum_of(node: Node) -> Step:
     """
     first, second = _pair(node)
     terms = (_sub if node.name == "SUB" else _add)(first, second, node.output.scale)
-    if terms.output.shift > -1:
+    output = terms.output if terms.output.scale else _NOTHING
+    if output.shift > -1:
         raise node.refused("has an output scale far below its operands'")
     pair = (second, first) if terms.swapped else (first, second)
-    return _step(node, pair, _SUM, terms.gain, terms.output, terms.table)
+    return _step(node, pair, _SUM, terms.gain, output, terms.table)
 
 
 def product(node: Node) -> Step:
@@ -60,7 +64,7 @@ def product(node: Node) -> Step:
 def extreme(node: Node) -> Step:
     """MAXIMUM and MINIMUM; compares stored values, as TFLM does whatever the scales."""
     kind = _MOST if node.name == "MAXIMUM" else _LEAST
-    return _step(node, _pair(node), kind, 0, Multiplier(0, 0))
+    return _step(node, _pair(node), kind, 0, _NOTHING)
 
 
 def _pair(node: Node) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from converter.image.operands import int8_only, loops
 from converter.image.step import Places, Step
 from converter.image.view import offset
 
-KIND: Final = 6
+KIND: Final = 9
 _AXES: Final = 5
 """Of the firmware's loops over one copy."""
 

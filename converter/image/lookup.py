@@ -21,7 +21,7 @@ from converter.image.step import Places, Step
 from converter.repair import pack
 from wire.errors import RefusedError
 
-KIND: Final = 8
+KIND: Final = 11
 VALUES: Final = 256
 INPUTS: Final = np.arange(VALUES, dtype=np.uint8).view(np.int8)[np.newaxis]
 MODEL_FILE: Final = "{}.tflite"

@@ -14,7 +14,7 @@ from converter.image.operands import axis_of, int8_only, loops, whole_numbers
 from converter.image.step import Places, Step
 from converter.image.view import view
 
-KIND: Final = 9
+KIND: Final = 12
 _SUM, _MOST, _LEAST = range(3)
 _KINDS: Final = {"MEAN": _SUM, "SUM": _SUM, "REDUCE_MAX": _MOST, "REDUCE_MIN": _LEAST}
 _AXES: Final = 3

@@ -11,7 +11,7 @@ from converter.image.graph import Array, Node
 from converter.image.operands import int8_only
 from converter.image.step import Places, Step
 
-KIND: Final = 7
+KIND: Final = 10
 _LONGEST: Final = 2**16
 
 

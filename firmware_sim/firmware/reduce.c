@@ -7,7 +7,8 @@ static int32_t sum(const reduce_record *op, const int8_t *in) {
     for (int32_t i = 0; i < op->counts[0]; i++) {
         for (int32_t j = 0; j < op->counts[1]; j++) {
             const int8_t *at = in + i * op->steps[0] + j * op->steps[1];
-            for (int32_t k = 0; k < op->counts[2]; k++, at += op->steps[2]) {
+#pragma clang loop unroll_count(4)
+            for (int32_t k = op->counts[2], step = op->steps[2]; k > 0; k--, at += step) {
                 found += *at;
             }
         }
@@ -20,7 +21,8 @@ static int8_t extreme(const reduce_record *op, const int8_t *in) {
     for (int32_t i = 0; i < op->counts[0]; i++) {
         for (int32_t j = 0; j < op->counts[1]; j++) {
             const int8_t *at = in + i * op->steps[0] + j * op->steps[1];
-            for (int32_t k = 0; k < op->counts[2]; k++, at += op->steps[2]) {
+#pragma clang loop unroll(disable)
+            for (int32_t k = op->counts[2], step = op->steps[2]; k > 0; k--, at += step) {
                 found = (*at > found) == (op->kind == REDUCE_MOST) ? *at : found;
             }
         }

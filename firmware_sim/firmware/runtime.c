@@ -7,6 +7,9 @@ static const kernel kernels[RECORD_KINDS] = {
     [RECORD_DEPTHWISE] = run_depthwise,
     [RECORD_POOL] = run_pool,
     [RECORD_SOFTMAX] = run_softmax,
+    [RECORD_SVDF] = run_svdf,
+    [RECORD_LSTM] = run_lstm,
+    [RECORD_WIDEN] = run_widen,
     [RECORD_BINARY] = run_binary,
     [RECORD_COPY] = run_copy,
     [RECORD_RESIZE] = run_resize,
@@ -66,11 +69,12 @@ static int32_t check(const image_header *image, uint32_t slot_bytes, uint32_t ar
     return check_records(image);
 }
 
-static void reset(const image_header *image, void *arena) {
+void runtime_reset(const memory *m) {
+    const image_header *image = (const image_header *)m->image;
     if (image->state_at) {
-        __builtin_memcpy(arena, (const uint8_t *)image + image->state_at, image->state_bytes);
+        __builtin_memcpy(m->arena, m->image + image->state_at, image->state_bytes);
     } else {
-        __builtin_memset(arena, 0, image->state_bytes);
+        __builtin_memset(m->arena, 0, image->state_bytes);
     }
 }
 
@@ -79,7 +83,7 @@ int32_t runtime_bind(memory *m, const void *image, uint32_t slot_bytes, void *ar
     if (status == RUNTIME_OK) {
         m->image = image;
         m->arena = arena;
-        reset(image, arena);
+        runtime_reset(m);
     }
     return status;
 }

@@ -9,8 +9,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given
 
+from tests.firmware_sim.bench import check
 from tests.firmware_sim.operand_models import ACTIVATIONS, Made, scale_of, seeded, shape_of, zero_of
-from tests.firmware_sim.rig import check
+from tests.firmware_sim.oracle import Oracle
 
 ALONE = {
     "ABS": schema.AbsOptionsT, "ELU": None, "HARD_SWISH": schema.HardSwishOptionsT,
@@ -52,10 +53,10 @@ def with_constant(name: str, dice: Random) -> bytes:
 
 
 @given(st.sampled_from(sorted(ALONE)), seeded())
-def test_operators_on_single_values_give_the_bytes_of_tflm(name: str, dice: Random) -> None:
-    assert check(alone(name, dice)).ops[-1] == name
+def test_operators_on_single_values_give_the_bytes_of_tflm(oracle: Oracle, name: str, dice: Random) -> None:
+    assert check(alone(name, dice), oracle).ops[-1] == name
 
 
 @given(st.sampled_from(sorted(WITH_CONSTANT)), seeded())
-def test_operators_with_one_constant_give_the_bytes_of_tflm(name: str, dice: Random) -> None:
-    check(with_constant(name, dice))
+def test_operators_with_one_constant_give_the_bytes_of_tflm(oracle: Oracle, name: str, dice: Random) -> None:
+    check(with_constant(name, dice), oracle)

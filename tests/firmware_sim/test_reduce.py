@@ -9,8 +9,9 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given
 
+from tests.firmware_sim.bench import check
 from tests.firmware_sim.operand_models import Made, scale_of, seeded, shape_of, zero_of
-from tests.firmware_sim.rig import check
+from tests.firmware_sim.oracle import Oracle
 
 NAMES = ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")
 _MOST_AXES = 2
@@ -37,5 +38,5 @@ def reduction(name: str, dice: Random) -> bytes:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(seeded())
-def test_reductions_give_the_bytes_of_tflm(name: str, dice: Random) -> None:
-    check(reduction(name, dice))
+def test_reductions_give_the_bytes_of_tflm(oracle: Oracle, name: str, dice: Random) -> None:
+    check(reduction(name, dice), oracle)
