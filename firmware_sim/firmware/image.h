@@ -43,6 +43,11 @@ enum record_kind {
     RECORD_SVDF = 5,
     RECORD_LSTM = 6,
     RECORD_WIDEN = 7,
+    RECORD_BINARY = 8,
+    RECORD_COPY = 9,
+    RECORD_RESIZE = 10,
+    RECORD_LOOKUP = 11,
+    RECORD_REDUCE = 12,
     RECORD_KINDS
 };
 
@@ -150,5 +155,62 @@ typedef struct {
     int32_t in, out, values;
     int32_t table; /* in the image: 256 words, from that of -128 on */
 } widen_record;
+
+enum binary_kind { BINARY_SUM = 0, BINARY_PRODUCT = 1, BINARY_WIDE_PRODUCT = 2, BINARY_MOST = 3, BINARY_LEAST = 4 };
+
+/* ADD, SUB, MUL, MAXIMUM, MINIMUM. An operand below 0 is in the image, at its complement. */
+typedef struct {
+    record_head head;
+    uint32_t kind;
+    int32_t a, b, out;
+    int32_t counts[4]; /* of the loops, outermost first */
+    int32_t a_steps[4], b_steps[4];
+    int32_t a_zero, b_zero, out_zero, low, high;
+    int32_t gain;         /* of sums: twice the first operand's factor */
+    int32_t scale, shift; /* left when positive, which only wide products have */
+    int32_t table;        /* of sums, in the image: twice the second operand's 256 terms, zero points included */
+} binary_record;
+
+typedef struct {
+    int32_t in, out;   /* in: below 0 for one in the image, its complement */
+    int32_t counts[5]; /* of the loops, outermost first */
+    int32_t in_steps[5], out_steps[5];
+} copy_piece;
+
+/* Whatever only moves values. */
+typedef struct {
+    record_head head;
+    int32_t out, fill_bytes, fill; /* fill_bytes: of the output, to be `fill` before the copies */
+    int32_t pieces;
+    copy_piece piece[];
+} copy_record;
+
+/* RESIZE_NEAREST_NEIGHBOR. */
+typedef struct {
+    record_head head;
+    int32_t in, out;
+    int32_t in_w, out_h, out_w, depth;
+    int32_t rows, columns; /* in the image: input row of each output row, and the same of columns, uint16 */
+} resize_record;
+
+/* Every operator that makes each value of one value. */
+typedef struct {
+    record_head head;
+    int32_t in, out, count;
+    int32_t table; /* in the image: results by the value's bits as a number from 0 to 255 */
+} lookup_record;
+
+enum reduce_kind { REDUCE_SUM = 0, REDUCE_MOST = 1, REDUCE_LEAST = 2 };
+
+/* MEAN, SUM, REDUCE_MAX, REDUCE_MIN. */
+typedef struct {
+    record_head head;
+    uint32_t kind;
+    int32_t in, out;
+    int32_t out_counts[3], out_steps[3]; /* loops over outputs, outermost first; steps in the input */
+    int32_t counts[3], steps[3];         /* loops over what goes into one output */
+    int32_t start;                       /* of sums: less the zero point of every value */
+    int32_t out_zero, scale, shift;
+} reduce_record;
 
 #endif

@@ -12,6 +12,11 @@ static const kernel kernels[RECORD_KINDS] = {
     [RECORD_SVDF] = run_svdf,
     [RECORD_LSTM] = run_lstm,
     [RECORD_WIDEN] = run_widen,
+    [RECORD_BINARY] = run_binary,
+    [RECORD_COPY] = run_copy,
+    [RECORD_RESIZE] = run_resize,
+    [RECORD_LOOKUP] = run_lookup,
+    [RECORD_REDUCE] = run_reduce,
 };
 
 /* IEEE 802.3, reflected; a nibble at a time keeps the table at 64 bytes. The words at crc32 count as zero. */

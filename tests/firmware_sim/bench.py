@@ -11,6 +11,7 @@ import numpy as np
 
 import boards
 from converter.image.compiler import Image, compile_image
+from converter.image.graph import read
 from firmware_sim.cores import core_of
 from firmware_sim.elf import read_elf
 from firmware_sim.layout import layout_of
@@ -20,6 +21,8 @@ from tests.firmware_sim.oracle import Oracle
 
 CORES = {"cortex-m4": "nucleo-l4r5zi", "cortex-m33": "nucleo-u575zi", "cortex-m0plus": "rpi-pico"}
 """A board of each."""
+TWO = ("cortex-m4", "cortex-m0plus")
+"""With DSP instructions, and without."""
 ARENA_BYTES = 96 * 1024
 _GUARD_BYTES = 256
 _GARBAGE = np.random.default_rng(5).integers(0, 256, ARENA_BYTES, np.uint8).tobytes()
@@ -27,7 +30,8 @@ _GARBAGE = np.random.default_rng(5).integers(0, 256, ARENA_BYTES, np.uint8).toby
 
 @cache
 def machine(core: str) -> Machine:
-    board = boards.load(CORES[core])
+    """Of a core, or of a board by its name."""
+    board = boards.load(CORES.get(core, core))
     made, layout = core_of(board.target), layout_of(board)
     symbols = {**layout.symbols(), "ARENA_BYTES": ARENA_BYTES}
     return Machine(made, layout, read_elf(firmware(made.compiler_cpu, symbols, b"")))
@@ -57,13 +61,20 @@ def invoke(it: Machine, image: Image, inputs: list[np.ndarray]) -> list[bytes]:
     return found
 
 
+def random_inputs(model: bytes, count: int) -> list[np.ndarray]:
+    """One of extremes, the others even."""
+    shape, dice = read(model).input.shape, np.random.default_rng(0)
+    extremes = dice.choice(np.array([-128, -127, -1, 0, 1, 126, 127], np.int8), shape)
+    return [extremes, *(dice.integers(-128, 128, shape, np.int8) for _ in range(1, count))]
+
+
 def assert_same(
     model: bytes, inputs: list[np.ndarray], oracle: Oracle, cores: tuple[str, ...] = tuple(CORES)
-) -> None:
-    """Each core gives tflite-micro's bytes."""
+) -> Image:
+    """Each core gives tflite-micro's bytes; the image."""
     expected = oracle.outputs(model, inputs)
     assert not isinstance(expected, str), f"tflite-micro: {expected}"
-    image = compile_image(model)
+    image = compile_image(model, oracle.tables)
     for core in cores:
         for turn, (found, right) in enumerate(zip(run(core, image, inputs), expected, strict=True)):
             if found != right:
@@ -73,3 +84,9 @@ def assert_same(
                     f"{core}, inference {turn}: {len(wrong)} of {len(other)} bytes differ, from {wrong[0]}:"
                     f" {one[wrong[:8]]} for {other[wrong[:8]]}; {image.ops}"
                 )
+    return image
+
+
+def check(model: bytes, oracle: Oracle, count: int = 3, cores: tuple[str, ...] = TWO) -> Image:
+    """The same for so many random inputs."""
+    return assert_same(model, random_inputs(model, count), oracle, cores)
