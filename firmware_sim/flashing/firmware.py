@@ -25,7 +25,7 @@ def board_firmware(board: Board, image: bytes) -> Path:
 
 
 def check_room(layout: Layout, board: str, image: bytes) -> None:
-    """RefusedError when the image needs more flash or RAM than the board has for one; WireError for no image."""
+    """RefusedError when the image needs more flash or RAM than the board has for one; WireError for none."""
     needs = read_header(image)
     if needs.bytes > layout.slot_bytes:
         raise RefusedError(

@@ -60,7 +60,9 @@ class SimulatedBoard:
         data = self.slots.read(slot)
         if data.startswith(self._flashed):
             # Put there by a probe: whoever can do that can replace the boot loader as well.
-            return Slotted("0.0.0", hashlib.sha256(self._flashed).digest(), 0, wire.image.read_header(self._flashed))
+            return Slotted(
+                "0.0.0", hashlib.sha256(self._flashed).digest(), 0, wire.image.read_header(self._flashed)
+            )
         wrapped = mcuboot.read(data)
         if self._key is not None:
             mcuboot.check_signature(wrapped, self._key)
