@@ -35,6 +35,8 @@ Content = tuple[Region, ...]
 
 def whole(board: Board, image: bytes) -> Content:
     """Boot page where the chip wants one, runtime, and the image in the first slot."""
+    if board.flash_origin is None:
+        raise RefusedError("no_runtime", f"there is no runtime for {board.target}", "use --model-only")
     page = boot_page(board)
     elf = read_elf(flash_firmware(board, image, len(page)))
     parts = [Region(layout_of(board).flash_origin, page)] if page else []
