@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from boards import Board
@@ -33,15 +34,15 @@ Content = tuple[Region, ...]
 """In order of their addresses, without overlap."""
 
 
-def whole(board: Board, image: bytes) -> Content:
-    """Boot page where the chip wants one, runtime, and the image in the first slot."""
+def whole(board: Board, image: bytes) -> tuple[Content, Path]:
+    """Boot page where the chip wants one, runtime, and the image in the first slot; the runtime's ELF."""
     if board.flash_origin is None:
         raise RefusedError("no_runtime", f"there is no runtime for {board.target}", "use --model-only")
     page = boot_page(board)
-    elf = read_elf(flash_firmware(board, image, len(page)))
+    elf = flash_firmware(board, image, len(page))
     parts = [Region(layout_of(board).flash_origin, page)] if page else []
-    parts += [Region(address, data) for address, data in elf.segments]
-    return _in_order(parts)
+    parts += [Region(address, data) for address, data in read_elf(elf).segments]
+    return _in_order(parts), elf
 
 
 def model_only(board: Board, image: bytes) -> Content:

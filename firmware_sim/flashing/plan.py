@@ -38,6 +38,8 @@ class Plan(NamedTuple):
     file: Path
     drive: Path | None = None
     commands: tuple[Command, ...] = ()
+    elf: Path | None = None
+    """Of the runtime in the file, for a debugger; None for a model alone."""
     wrapped: Path | None = None
     """What imgtool makes of the file, for smpmgr."""
 
@@ -60,18 +62,19 @@ def plan(board: Board, image: bytes, name: str, wanted: Wanted) -> Plan:
     if (wanted.tool or wanted.drive) and file.suffix != suffix:
         raise InputError("wrong_format", f"{wanted.tool or 'a drive'} gets a {suffix}", "change --out")
     alone = wanted.model_only or wanted.tool in _MODEL_ONLY
-    content = model_only(board, image) if alone else whole(board, image)
+    content, elf = (model_only(board, image), None) if alone else whole(board, image)
+    bare = Plan(content, file, wanted.drive, elf=elf)
     match wanted.tool:
         case "pyocd":
-            return Plan(content, file, commands=(tools.pyocd(board, file, wanted.port),))
+            return bare._replace(commands=(tools.pyocd(board, file, wanted.port),))
         case "esptool":
-            return Plan(content, file, commands=(tools.esptool(board, file, wanted.port),))
+            return bare._replace(commands=(tools.esptool(board, file, wanted.port),))
         case "smpmgr":
             wrapped = file.with_suffix(".signed.bin")
             sign = tools.imgtool(board, file, wrapped, wanted.version, wanted.key)
             upload = tools.smpmgr(wanted.port, "image", "upload", str(wrapped))
-            return Plan(content, file, commands=(sign, upload), wrapped=wrapped)
-    return Plan(content, file, wanted.drive)
+            return bare._replace(commands=(sign, upload), wrapped=wrapped)
+    return bare
 
 
 def _check(wanted: Wanted) -> None:

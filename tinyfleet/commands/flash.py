@@ -49,6 +49,7 @@ def command(
         "board": target.name,
         "image_bytes": len(image),
         "file": str(planned.file),
+        "elf": None if planned.elf is None else str(planned.elf),
         "regions": [{"address": region.address, "bytes": len(region.data)} for region in planned.content],
         "commands": planned.lines,
         "dry_run": dry_run,

@@ -9,8 +9,8 @@ from tests.firmware_sim.smp.wrapping import OLD, image
 
 @cache
 def content(board: str, alone: bool = False):
-    make = model_only if alone else whole
-    return make(boards.load(board), image(OLD))
+    known = boards.load(board)
+    return model_only(known, image(OLD)) if alone else whole(known, image(OLD))[0]
 
 
 def memory(content) -> dict[int, int]:

@@ -17,7 +17,7 @@ def test_pyocd_without_a_probe_says_so_in_one_line(tmp_path):
     file = tmp_path / "flash.hex"
     file.write_text(":00000001FF\n")
     with pytest.raises(
-        LinkError, match="pyocd failed: .*No (target device|connected debug probes)"
+        LinkError, match=r"pyocd failed: .*No (target device|connected debug probes)"
     ) as caught:
         running.run(tools.pyocd(boards.load("rpi-pico"), file, None), lambda _: None)
     assert "\n" not in str(caught.value)
@@ -26,7 +26,7 @@ def test_pyocd_without_a_probe_says_so_in_one_line(tmp_path):
 def test_esptool_without_its_port_says_so_in_one_line(tmp_path):
     file = tmp_path / "model.bin"
     file.write_bytes(bytes(16))
-    with pytest.raises(LinkError, match="esptool failed: .*[Pp]ort"):
+    with pytest.raises(LinkError, match=r"esptool failed: .*[Pp]ort"):
         running.run(tools.esptool(boards.load("esp32-s3"), file, "/dev/none"), lambda _: None)
 
 
