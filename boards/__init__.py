@@ -52,6 +52,15 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     flash_source: str | None = None
     """Of these two figures."""
 
+    uf2_family: int | None = None
+    """Family of its chip in Microsoft's list of UF2 families; None where no boot loader takes UF2."""
+    uf2_board: str | None = None
+    """Board-ID in the INFO_UF2.TXT of the drive that its stock boot loader shows; None without one."""
+    pyocd_target: str | None = None
+    """What pyOCD calls its chip: ``pyocd list --targets``, or a part number of a CMSIS pack."""
+    esptool_chip: str | None = None
+    """What esptool calls its chip."""
+
     @property
     def reserved_ram_bytes(self) -> int:
         """What models may not use."""

@@ -77,6 +77,16 @@ def build(
     return _cached("firmware.elf", inputs, link)
 
 
+def assembled(source: Path, cpu: str) -> Path:
+    """The ELF of one assembly file that needs nothing else and runs anywhere."""
+    flags = (*_FLAGS, f"-mcpu={cpu}")
+
+    def build(folder: Path) -> None:
+        _zig(folder, ["cc", *flags, "-nostdlib", "-Wl,--entry=0", "-o", "made", str(source)])
+
+    return _cached(f"{source.stem}.elf", [source.read_bytes(), *map(str.encode, flags)], build)
+
+
 def host_library(name: str, sources: Sequence[Path]) -> Path:
     """C files, and the headers beside them, as a shared library for this machine."""
     flags = ("-O2", "-shared", "-fPIC", "-fno-sanitize=undefined", "-Wall", "-Wextra", "-Werror")

@@ -18,14 +18,22 @@ def board_firmware(board: Board, image: bytes) -> Path:
 
     RefusedError when the image needs more flash or RAM than the board has for one.
     """
+    return flash_firmware(board, image, 0)
+
+
+def flash_firmware(board: Board, image: bytes, page_bytes: int) -> Path:
+    """The same behind the first ``page_bytes`` of flash, where the boot ROM of some chips wants its own."""
     layout = layout_of(board)
     check_room(layout, board.name, image)
-    symbols = {**layout.symbols(), "ARENA_BYTES": layout.model_ram_bytes}
+    behind = layout._replace(
+        flash_origin=layout.flash_origin + page_bytes, code_bytes=layout.code_bytes - page_bytes
+    )
+    symbols = {**behind.symbols(), "ARENA_BYTES": layout.model_ram_bytes}
     return firmware(core_of(board.target).compiler_cpu, symbols, image)
 
 
 def check_room(layout: Layout, board: str, image: bytes) -> None:
-    """RefusedError when the image needs more flash or RAM than the board has for one; WireError for no image."""
+    """RefusedError when the image needs more flash or RAM than the board has for one; WireError for none."""
     needs = read_header(image)
     if needs.bytes > layout.slot_bytes:
         raise RefusedError(

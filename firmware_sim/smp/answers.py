@@ -7,7 +7,7 @@ from typing import Final
 
 from firmware_sim.smp import mcuboot
 from firmware_sim.smp.board import SimulatedBoard
-from firmware_sim.smp.boot import Pending, confirm, test_next
+from firmware_sim.smp.boot import Pending, confirm, try_next
 from firmware_sim.smp.frame import MAX_MESSAGE_BYTES, Request, reply
 from firmware_sim.smp.messages import (
     IMAGE_GROUP,
@@ -130,7 +130,7 @@ class Answers:
         else:
             if slots.record.other_is_needed:
                 raise ImageRefusedError(ImageError.IMAGE_ALREADY_PENDING, "an update is under way")
-            slots.record = test_next(slots.record, permanent=wanted.confirm)
+            slots.record = try_next(slots.record, permanent=wanted.confirm)
         return self._states()
 
     def _slot_of(self, sha256: bytes) -> int:

@@ -51,7 +51,7 @@ def boot(record: BootRecord, sound: tuple[bool, bool]) -> BootRecord:
     return BootRecord(record.active)
 
 
-def test_next(record: BootRecord, *, permanent: bool) -> BootRecord:
+def try_next(record: BootRecord, *, permanent: bool) -> BootRecord:
     """The other slot is to run after the next reset; only for a record that does not need it."""
     return record._replace(pending=Pending.PERMANENT if permanent else Pending.TEST)
 

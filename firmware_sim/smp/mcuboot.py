@@ -36,8 +36,8 @@ class Wrapped(NamedTuple):
     """Of header, content and protected tags: what clients know the image by."""
     content_at: int
     content_bytes: int
-    bytes: int
-    """Of everything."""
+    total_bytes: int
+    """With header and tags."""
     signature: bytes | None
     bootable: bool
 
@@ -66,7 +66,7 @@ def read(data: bytes) -> Wrapped:
         sha256=digest,
         content_at=header_bytes,
         content_bytes=content_bytes,
-        bytes=end,
+        total_bytes=end,
         signature=tags.get(_ECDSA),
         bootable=not flags & _NON_BOOTABLE,
     )

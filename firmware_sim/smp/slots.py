@@ -1,4 +1,4 @@
-"""Where the two images and the boot record are kept: flash, whose bytes are programmed once after an erase."""
+"""Where the two images and the boot record are: flash, whose bytes are programmed once after an erase."""
 
 from __future__ import annotations
 
