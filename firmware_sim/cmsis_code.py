@@ -84,7 +84,7 @@ def _dims(*lengths: int) -> str:
 
 
 def _convolution(node: Node, turn: int, *, depthwise: bool) -> Made:
-    shape, options = node.constant(1).shape, node.options
+    shape = node.constant(1).shape
     where = windows(node, shape[1:3])
     constants, _ = _layer(node, turn, where.out_c)
     kind = "dw_conv" if depthwise else "conv"
