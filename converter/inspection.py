@@ -9,6 +9,7 @@ from converter.arena import ArenaReport
 from converter.findings import Finding
 from converter.fit import Fit
 from converter.flatbuffer import Model
+from converter.image.attempt import ImageReport, compiled
 from converter.planning.apply import plan_model
 from converter.probe import probe
 from converter.repair import defects, repair
@@ -40,6 +41,8 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     """None when TFLM does not run it."""
     planned_arena: PlannedArena | None
     """None for a model that ``convert`` refuses; like ``arena`` when no plan is better than TFLM's own."""
+    image: ImageReport | None
+    """The form that our own runtime executes on microcontrollers; None for a model that TFLM does not run."""
     macs: int
     fits: dict[str, Fit]
     """By board."""
@@ -62,6 +65,7 @@ def inspect(data: bytes) -> Inspection:
         findings=findings.ordered([*found, *repairs, *refusals]),
         arena=arena,
         planned_arena=None if model is None else _planned(model),
+        image=None if arena is None else compiled(shipped).report,
         macs=macs.count(graph).macs,
         fits=fit.fits(
             graph,

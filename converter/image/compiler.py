@@ -67,6 +67,8 @@ FOLDED: Final = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE"})
 """The same bytes under another shape: nothing is left to execute."""
 _CONSTANT_ALIGNMENT: Final = 4
 _WORDS_OF_HEAD: Final = 1
+_UNSOUND: Final = (ValueError, IndexError, TypeError, KeyError, AttributeError, ArithmeticError)
+"""What shapes, options and constants that do not belong together end as; the file may be anything."""
 
 
 class Image(NamedTuple):
@@ -117,7 +119,10 @@ def _step(node: Node, known: Mapping[int, Step]) -> Step:
         return known[node.place]
     if node.name not in STEPS:
         raise node.refused("is not among its kernels")
-    return STEPS[node.name](node)
+    try:
+        return STEPS[node.name](node)
+    except _UNSOUND as error:
+        raise node.refused(f"does not hold together ({str(error)[:80]})") from error
 
 
 def _needed(graph: Graph) -> list[Node]:

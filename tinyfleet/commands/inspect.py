@@ -15,6 +15,7 @@ from wire.errors import ExitCode
 if TYPE_CHECKING:
     from converter.findings import Finding
     from converter.fit import Fit
+    from converter.image.attempt import ImageReport
     from converter.inspection import Inspection
 
 
@@ -46,6 +47,8 @@ def _lines(found: Inspection) -> Iterator[str]:
         )
     if found.planned_arena is not None:
         yield f"with a memory plan {found.planned_arena.total} bytes, head {found.planned_arena.head}"
+    if found.image is not None:
+        yield _image(found.image)
     header = ("BOARD", "FITS", "RAM", "FLASH", "MS", "ESTIMATE", "WHY")
     rows = [
         (
@@ -63,6 +66,12 @@ def _lines(found: Inspection) -> Iterator[str]:
 def _estimate(fit: Fit) -> str:
     """What the milliseconds are of: a software stack with published results, or vela's cycle model."""
     return getattr(fit.latency, "stack", "vela" if fit.npu is not None else "-")
+
+
+def _image(image: ImageReport) -> str:
+    if image.bytes is None:
+        return f"no image for microcontrollers: {image.refused}"
+    return f"as an image for microcontrollers {image.bytes} bytes; arena {image.arena_bytes}"
 
 
 def _figure(value: float | None) -> str:
