@@ -35,11 +35,31 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     """Code of the interpreter and its kernels, part of the reserve; None where it is not the firmware's."""
     runtime_source: str
     """Where that figure is from; ``planning`` in it means that nothing was measured."""
+    npu: str | None = None
+    """An accelerator beside the core, by vela's name for it, such as ``ethos-u55-64``."""
+    npu_clock_mhz: float | None = None
+    npu_source: str = ""
+    """Of those two."""
 
     flash_origin: int | None = None
     """Address of the flash with code and models; None for Linux and cores that are not emulated."""
     ram_origin: int | None = None
     """Address of the RAM."""
+    flash_sector_bytes: Count | None = None
+    """What one erase of the flash with the slots clears; None for Linux."""
+    flash_write_bytes: Count | None = None
+    """Unit in which it is programmed, once after an erase."""
+    flash_source: str | None = None
+    """Of these two figures."""
+
+    uf2_family: int | None = None
+    """Family of its chip in Microsoft's list of UF2 families; None where no boot loader takes UF2."""
+    uf2_board: str | None = None
+    """Board-ID in the INFO_UF2.TXT of the drive that its stock boot loader shows; None without one."""
+    pyocd_target: str | None = None
+    """What pyOCD calls its chip: ``pyocd list --targets``, or a part number of a CMSIS pack."""
+    esptool_chip: str | None = None
+    """What esptool calls its chip."""
 
     @property
     def reserved_ram_bytes(self) -> int:

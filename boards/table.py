@@ -22,6 +22,8 @@ def _row(board: Board) -> str:
         _size, (board.ram_bytes, board.model_ram_bytes, board.flash_bytes, board.slot_bytes)
     )
     clock = f"{board.core}, {board.clock_mhz:g} MHz"
+    if board.npu is not None:
+        clock += f"; {board.npu}, {board.npu_clock_mhz:g} MHz"
     cells = [
         f"`{board.name}`",
         f"`{board.target}`",
@@ -34,9 +36,10 @@ def _row(board: Board) -> str:
 
 
 def _sources(board: Board) -> str:
+    npu = f" NPU: {board.npu_source}." if board.npu is not None else ""
     return (
         f"- **{board.title}** (`{board.name}`): {board.source}. Reserve: {board.reserved}. "
-        f"Runtime: {board.runtime_source}."
+        f"Runtime: {board.runtime_source}.{npu}"
     )
 
 

@@ -15,6 +15,7 @@ from securesystemslib.signer import Signer
 from wire.errors import InputError, NotFoundError, StoreError, TrustError
 from wire.limits import MAX_BUNDLE_BYTES, MAX_MANIFEST_BYTES, MAX_SIGNATURE_BYTES
 from wire.manifest import (
+    IMAGE_FILE,
     MANIFEST_FILE,
     MODEL_FILE,
     SIGNATURE_FILE,
@@ -54,13 +55,13 @@ class Bundle:
 
 
 def entries(files: Mapping[str, bytes]) -> list[FileEntry]:
-    """Manifest entries in the order of ``files``; devices get the model and the golden vectors."""
+    """Manifest entries in the order of ``files``; devices get model, image and golden vectors."""
     return [
         FileEntry(
             path=path,
             bytes=len(data),
             sha256=digest_of(data),
-            device=path == MODEL_FILE or path.startswith(_GOLDEN),
+            device=path in (MODEL_FILE, IMAGE_FILE) or path.startswith(_GOLDEN),
         )
         for path, data in files.items()
     ]

@@ -4,36 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 from securesystemslib.signer import Signer
 
-from converter import card, evidence, flatbuffer, gate, golden, lint, metrics, samples, scoring, targets
+from converter import (
+    calibration_index,
+    catalogue,
+    documents,
+    evidence,
+    gate,
+    golden,
+    metrics,
+    npu,
+    samples,
+    scoring,
+    targets,
+    versions,
+)
 from converter.bundle import check_free, entries, write_bundle
-from converter.execution import execute
-from converter.measurement import Measured, classes_of, measure
-from converter.planning.apply import plan_model
-from converter.pruning import deflate_bytes
+from converter.candidates import Activations, Trial, choose, shipped
+from converter.fit import Fit, fits
+from converter.image.attempt import Compiled, compiled
+from converter.macs import count
+from converter.measurement import Measured, classes_of
 from converter.quantise import Quantised, quantise
 from converter.recipe import Recipe
-from converter.report import Report, Variant, accuracies, accuracy_drop
+from converter.report import About, Report, accuracies, accuracy_drop
 from converter.samples import Samples
+from converter.settings import Settings
 from converter.source import Source, load
-from wire import preprocess
 from wire.errors import InputError
-from wire.manifest import CARD_FILE, MODEL_FILE, Evaluation, Manifest, TargetNeeds, TensorSpec
+from wire.manifest import IMAGE_FILE, MODEL_FILE, Evaluation, Golden, Manifest, TargetNeeds
 from wire.messages import Name
 from wire.states import NumericsFamily
 
 DEFAULT_MAX_DROP: Final = 0.03
 """Of the metric: what int8 may cost."""
-_PACKAGES: Final = ("ai-edge-litert", "numpy", "tensorflow", "tflite-micro")
-Int8 = NDArray[np.int8]
 
 
 class Converted(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +52,8 @@ class Converted(msgspec.Struct, frozen=True, kw_only=True):
     """The directory."""
     digest: str
     report: Report
+    signed_by: str
+    """Id of the key."""
 
 
 def convert(
@@ -62,8 +73,9 @@ def convert(
     recipe: Recipe | None = None,
     training: Path | None = None,
     plan: bool = False,
+    activations: Activations = "int8",
 ) -> Converted:
-    """Make the signed bundle ``out`` from a run folder, a ``.keras`` or an int8 ``.tflite``.
+    """Make the signed bundle ``out`` from a run folder, a ``.keras``, a SavedModel or a ``.tflite``.
 
     The same source gives the same digest. Raises InputError or NotFoundError for what the user has to
     change, RefusedError when the model cannot or should not be shipped; then nothing is written.
@@ -74,35 +86,53 @@ def convert(
     recipe = _checked_recipe(source, recipe or Recipe(), training)
     labelled = None if training is None else samples.load(training, labelled=True)
     model_name = _checked_name(name or source.name)
-    made = None if source.kind == "tflite" else quantise(source, recipe, labelled)
-    model = source.model if made is None else made.model
-    model, planned = plan_model(model) if plan else (model, None)
-    found = measure(source, model, wanted.values())
+    _check_activations(source, activations)
+    made = _quantised(source, recipe, labelled, activations)
     floats = _float_values(source, made, metric)
+    trial = Trial(source, set(wanted.values()), bool(target_names), metric, rule, max_drop, floats, plan)
+    chosen, others = choose(trial, activations, made)
+    found = chosen.found
+    wanted = {name: family for name, family in wanted.items() if family not in found.refused}
     scores = _evaluation(source, found, made, metric)
-    variants = _variants(source, found, made, metric, floats)
-    verdict = None
-    if variants[0].families:
-        verdict = gate.judge(metric, rule, max_drop, variants[0].families)
-        gate.check(verdict)
 
-    files = {MODEL_FILE: model, **golden.files(found.golden_inputs.values, found.golden_outputs)}
+    image = compiled(found.model) if NumericsFamily.TFLM in wanted.values() else None
+    # The image comes first, so that it lies at the start of a slot, where it is executed in place.
+    files = {} if image is None or image.data is None else {IMAGE_FILE: image.data}
+    files |= golden.files(found.golden_inputs.values, found.golden_outputs)
+    files[MODEL_FILE] = found.model
     payload_bytes = sum(map(len, files.values()))
     if floats is not None:
         files[evidence.FILE] = evidence.pack(floats)
-    needs = _needs(found, wanted, payload_bytes)
+    if made.index_file:
+        files[calibration_index.FILE] = made.index_file
+    needs = _needs(found, wanted, files, image)
     report = msgspec.structs.replace(
-        _report(model_name, version, source, found, scores, needs),
-        gate=verdict,
-        layers=[] if made is None else made.layers,
+        _report(model_name, version, source, found, scores, needs, payload_bytes),
+        gate=chosen.verdict,
+        layers=list(made.wide_layers if chosen.kind == "int16" else made.layers),
         recipe=recipe,
-        variants=variants,
-        plan=planned,
+        variants=[shipped(chosen), *others],
+        activations=chosen.kind,
+        refused=found.refused,
+        plan=chosen.planned,
+        image=None if image is None else image.report,
+        macs=count(found.graph).macs,
+        fits=_fits(found, wanted, needs),
+        about=_about(source),
+        settings=Settings(
+            targets=sorted(set(target_names)),
+            metric=metric,
+            rule=rule,
+            max_drop=max_drop,
+            plan=plan,
+            activations=activations,
+        ),
     )
-    files[CARD_FILE] = card.render(source, report).encode()
-    manifest = _manifest(source, report, files, _lineage(source, report, made, labelled))
+    manifest = _manifest(source, report, _lineage(source, report, made, labelled), golden.entry(files))
+    files |= documents.render(manifest, report, found.model)
+    manifest = msgspec.structs.replace(manifest, files=entries(files))
     digest = write_bundle(out, manifest, files, signer, expires)
-    return Converted(bundle=str(out), digest=digest, report=report)
+    return Converted(bundle=str(out), digest=digest, report=report, signed_by=signer.public_key.keyid)
 
 
 def _checked_name(name: str) -> str:
@@ -115,7 +145,7 @@ def _checked_name(name: str) -> str:
 
 
 def _checked_recipe(source: Source, recipe: Recipe, training: Path | None) -> Recipe:
-    if source.kind == "tflite" and not recipe.plain:
+    if source.kind in ("tflite", "float_tflite") and not recipe.plain:
         raise InputError("int8_already", "the weights of a .tflite stay as they are", "give the Keras model")
     if recipe.qat_epochs and training is None:
         raise InputError("no_training", "quantisation-aware training needs labelled samples", "give --qat")
@@ -124,65 +154,68 @@ def _checked_recipe(source: Source, recipe: Recipe, training: Path | None) -> Re
     return recipe
 
 
-def _float_values(source: Source, made: Quantised | None, metric: metrics.Metric) -> metrics.Values | None:
-    if made is None or made.answers is None or source.evaluation is None:
+def _check_activations(source: Source, activations: Activations) -> None:
+    if source.kind == "tflite" and activations != "int8":
+        raise InputError(
+            "int8_already", "the activations of a .tflite stay as they are", "give its float model"
+        )
+
+
+def _quantised(
+    source: Source, recipe: Recipe, training: Samples | None, activations: Activations
+) -> Quantised:
+    if source.kind == "tflite":
+        return Quantised(model=source.model)
+    return quantise(source, recipe, training, wide=activations != "int8")
+
+
+def _float_values(source: Source, made: Quantised, metric: metrics.Metric) -> metrics.Values | None:
+    if made.answers is None or source.evaluation is None:
         return None
     return evidence.float_values(metric, source.preprocessing, source.evaluation, made.answers)
 
 
-def _evaluation(
-    source: Source, found: Measured, made: Quantised | None, metric: metrics.Metric
-) -> Evaluation:
+def _evaluation(source: Source, found: Measured, made: Quantised, metric: metrics.Metric) -> Evaluation:
     if source.evaluation is None or source.evaluation.y is None:
         return Evaluation()
     if not scoring.has_classes(metric, classes_of(found.output)):
         return Evaluation()
     truth = source.evaluation.y
-    floats = None if made is None else made.answers
+    floats = made.answers
     return Evaluation(
         float32=None if floats is None else scoring.score(scoring.answers(floats), truth),
         int8={family: scoring.score(answers, truth) for family, answers in found.answers.items()},
     )
 
 
-def _variants(
-    source: Source,
-    found: Measured,
-    made: Quantised | None,
-    metric: metrics.Metric,
-    floats: metrics.Values | None,
-) -> list[Variant]:
-    """The shipped file, and plain quantisation beside it when there was a recipe."""
-    models = {"shipped": found.model}
-    if made is not None and made.ptq is not None:
-        models["ptq"] = made.ptq
-    variants: list[Variant] = []
-    for name, model in models.items():
-        compared: dict[NumericsFamily, gate.Comparison] = {}
-        if floats is not None and source.evaluation is not None:
-            output, scored = (found.output, found.scored) if name == "shipped" else _run(source, found, model)
-            compared = evidence.compare(
-                metric, source.preprocessing, source.evaluation, output, floats, scored
-            )
-        variants.append(
-            Variant(name=name, bytes=len(model), deflate_bytes=deflate_bytes(model), families=compared)
-        )
-    return variants
-
-
-def _run(source: Source, found: Measured, model: bytes) -> tuple[TensorSpec, dict[NumericsFamily, Int8]]:
-    """Output tensor of another int8 file and what it answers in every family."""
-    if source.evaluation is None:
-        raise ValueError("there is nothing to run it on")
-    spec_in, spec_out = lint.check(flatbuffer.parse(model))
-    inputs = preprocess.quantise(spec_in, preprocess.apply(source.preprocessing, source.evaluation.x))
-    return spec_out, {family: execute(family, model, inputs).outputs for family in found.scored}
-
-
-def _needs(found: Measured, wanted: dict[str, NumericsFamily], payload_bytes: int) -> dict[str, TargetNeeds]:
+def _needs(
+    found: Measured, wanted: dict[str, NumericsFamily], files: dict[str, bytes], image: Compiled | None
+) -> dict[str, TargetNeeds]:
     arena_bytes = None if found.arena is None else found.arena.confirmed_min
-    litert_bytes = targets.litert_bytes(len(found.model), found.graph.activation_bytes)
-    return targets.needs(wanted, arena_bytes, litert_bytes, payload_bytes)
+    image_arena_bytes = None if image is None else image.report.arena_bytes
+    ram = targets.ram_bytes(found.graph, len(found.model), arena_bytes, image_arena_bytes)
+    return targets.needs(wanted, ram, {path: len(data) for path, data in files.items()})
+
+
+def _fits(
+    found: Measured, wanted: dict[str, NumericsFamily], needs: dict[str, TargetNeeds]
+) -> dict[str, Fit]:
+    return fits(
+        found.graph,
+        len(found.model),
+        None if found.arena is None else found.arena.confirmed_min,
+        slot_bytes=targets.slots(needs),
+        tail_bytes=0 if found.arena is None else found.arena.tail,
+        npu=npu.costs(found.model, wanted),
+        wanted=wanted,
+    )
+
+
+def _about(source: Source) -> About:
+    run = source.run
+    if run is None:
+        return About()
+    return About(title=run.title or run.task, intended_use=run.intended_use, limits=run.limits)
 
 
 def _report(
@@ -192,6 +225,7 @@ def _report(
     found: Measured,
     scores: Evaluation,
     needs: dict[str, TargetNeeds],
+    payload_bytes: int,
 ) -> Report:
     return Report(
         model=name,
@@ -209,7 +243,7 @@ def _report(
         confusion=_confusion(source, found, scores),
         golden=found.golden_inputs.origin,
         targets=needs,
-        payload_bytes=next(iter(needs.values())).flash_bytes,
+        payload_bytes=payload_bytes,
     )
 
 
@@ -227,12 +261,10 @@ def _confusion(source: Source, found: Measured, scores: Evaluation) -> list[list
     return scoring.confusion(answers, source.evaluation.y, classes_of(found.output))
 
 
-def _lineage(
-    source: Source, report: Report, made: Quantised | None, training: Samples | None
-) -> dict[str, Any]:
+def _lineage(source: Source, report: Report, made: Quantised, training: Samples | None) -> dict[str, Any]:
     """Where everything is from, and what the gate saw."""
     lineage = dict(source.lineage)
-    if made is not None:
+    if made.calibration:
         lineage["calibration"] = {**lineage["calibration"], **made.calibration}
     if training is not None:
         lineage["training"] = {"sha256": training.sha256, "n": len(training.x)}
@@ -240,12 +272,20 @@ def _lineage(
         lineage["recipe"] = msgspec.to_builtins(report.recipe)
     if report.gate is not None:
         lineage["gate"] = msgspec.to_builtins(report.gate)
+    if report.settings is not None:
+        lineage["settings"] = msgspec.to_builtins(report.settings)
+    if report.activations != "int8":
+        lineage["activations"] = report.activations
+    if report.refused:
+        lineage["refused"] = dict(report.refused)
     lineage["golden"] = report.golden
-    lineage["converter"] = {package: package_version(package) for package in _PACKAGES}
+    lineage["catalogue"] = catalogue.digest()
+    lineage["converter"] = versions.installed()
     return lineage
 
 
-def _manifest(source: Source, report: Report, files: dict[str, bytes], lineage: dict[str, Any]) -> Manifest:
+def _manifest(source: Source, report: Report, lineage: dict[str, Any], vectors: Golden) -> Manifest:
+    """Without its files."""
     return Manifest(
         model=report.model,
         version=report.version,
@@ -254,8 +294,8 @@ def _manifest(source: Source, report: Report, files: dict[str, bytes], lineage: 
         output=report.output,
         preprocessing=source.preprocessing,
         ops=report.ops,
-        files=entries(files),
-        golden=golden.entry(files),
+        files=[],
+        golden=vectors,
         targets=report.targets,
         evaluation=report.evaluation,
         lineage=lineage,

@@ -13,11 +13,13 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 
 from wire.errors import InputError
 from wire.limits import MAX_BUNDLE_BYTES
 
 Span = tuple[int, int] | None
+PLAN_NAME: Final = b"OfflineMemoryAllocation"
 _MAX_COUNT: Final = 16_384
 _MAX_RANK: Final = 8
 _MAX_OPERANDS: Final = 512
@@ -53,6 +55,14 @@ class Tensor:
     """Whether the values are stored behind the flatbuffer, where TFLM does not look."""
     open_axes: tuple[int, ...] = ()
     """Axes whose length is left open (-1 in the shape signature); ``shape`` has 1 there."""
+    axis: int = 0
+    """Along which the channels lie, when there are several."""
+    zeros: int = 0
+    """How many zero points the file gives."""
+    scale_range: tuple[float, float] = (1.0, 1.0)
+    """Least and greatest of all scales, nan if any is; any values when there are none."""
+    zero_range: tuple[int, int] = (0, 0)
+    """Least and greatest zero point."""
     variable: bool = False
     """Whether it keeps its values from one inference to the next."""
     name: str = ""
@@ -99,6 +109,8 @@ class Model:
     graphs: tuple[Graph, ...]
     external_buffers: int
     """Buffers stored behind the flatbuffer, where TFLM does not look."""
+    plan: tuple[int, ...] | None = None
+    """int32 words of the memory plan inside (see ``planning.offline``), header included; None without one."""
 
     @property
     def ops(self) -> list[str]:
@@ -143,7 +155,18 @@ def _model(data: bytes) -> Model:
     )
     if not graphs:
         raise ValueError("no graph")
-    return Model(graphs, sum(found.external for found in stored))
+    return Model(graphs, sum(found.external for found in stored), _plan(root, stored, data))
+
+
+def _plan(root: Any, stored: list[_Stored], data: bytes) -> tuple[int, ...] | None:
+    """TFLM takes the last entry of that name, and of its bytes whole words."""
+    entries = [root.Metadata(index) for index in range(_count(root.MetadataLength()))]
+    plans = [entry.Buffer() for entry in entries if entry.Name() == PLAN_NAME]
+    if not plans:
+        return None
+    start, end = stored[plans[-1]].span or (0, 0)
+    words = np.frombuffer(data[start : end - (end - start) % 4], "<i4")
+    return tuple(int(word) for word in words)
 
 
 class _Stored(NamedTuple):
@@ -216,6 +239,7 @@ def _tensor(raw: Any, index: int, stored: list[_Stored], is_end: bool) -> Tensor
     span, external = stored[_natural(raw.Buffer())]
     quantisation = raw.Quantization()
     channels = 0 if quantisation is None else _count(quantisation.ScaleLength())
+    zeros = 0 if quantisation is None else _count(quantisation.ZeroPointLength())
     read = quantisation if is_end or channels == 1 else None
     signature = range(_count(raw.ShapeSignatureLength(), _MAX_RANK))
     tensor = Tensor(
@@ -226,6 +250,10 @@ def _tensor(raw: Any, index: int, stored: list[_Stored], is_end: bool) -> Tensor
         scales=tuple(float(scale) for scale in _values(read, "Scale")),
         zero_points=tuple(int(zero) for zero in _values(read, "ZeroPoint")),
         channels=channels,
+        axis=0 if quantisation is None else int(quantisation.QuantizedDimension()),
+        zeros=zeros,
+        scale_range=_range(quantisation.ScaleAsNumpy()) if channels else (1.0, 1.0),
+        zero_range=_range(quantisation.ZeroPointAsNumpy()) if zeros else (0, 0),
         external=external,
         open_axes=tuple(axis for axis in signature if raw.ShapeSignature(axis) < 0),
         variable=bool(raw.IsVariable()),
@@ -247,6 +275,10 @@ def _values(quantisation: Any, field: str) -> list[Any]:
         return []
     length = _count(getattr(quantisation, f"{field}Length")())
     return [getattr(quantisation, field)(index) for index in range(length)]
+
+
+def _range(values: NDArray[Any]) -> tuple[Any, Any]:
+    return values.min().item(), values.max().item()
 
 
 def _name(raw: Any) -> str:

@@ -117,8 +117,8 @@ def judge(
     )
 
 
-def check(verdict: Verdict) -> None:
-    """RefusedError with the figures when the verdict is against shipping."""
+def check(verdict: Verdict, kind: str = "int8") -> None:
+    """RefusedError with the figures when the verdict is against shipping a file of this ``kind``."""
     if verdict.passed:
         return
     worst = verdict.families[verdict.worst]
@@ -126,12 +126,13 @@ def check(verdict: Verdict) -> None:
     if worst.drop > verdict.max_drop:
         raise RefusedError(
             "accuracy_drop",
-            f"int8 ({verdict.worst}) loses {span}, more than {verdict.max_drop:.3f}",
-            "calibrate with more varied samples, train with --qat, or allow it with --max-drop",
+            f"{kind} ({verdict.worst}) loses {span}, more than {verdict.max_drop:.3f}",
+            "calibrate with more varied samples, train with --qat, try --activations auto, or allow it with "
+            "--max-drop",
         )
     raise RefusedError(
         "accuracy_not_shown",
-        f"int8 ({verdict.worst}) loses {span}: {worst.n} samples do not show that it is "
+        f"{kind} ({verdict.worst}) loses {span}: {worst.n} samples do not show that it is "
         f"within {verdict.max_drop:.3f}",
         "evaluate on more samples, or use --gate point",
     )

@@ -116,7 +116,10 @@ def check_telling(outputs: Int8) -> None:
 
 def files(inputs: Int8, outputs: dict[NumericsFamily, Int8]) -> dict[str, bytes]:
     """The ``.npy`` files by their paths in the bundle."""
-    named = {INPUTS_FILE: inputs, **{output_file(family): values for family, values in outputs.items()}}
+    # TFLM's before the inputs, LiteRT's behind: what either device needs lies together (wire.part).
+    named = {output_file(family): values for family, values in outputs.items()}
+    last = {path: named.pop(path) for path in [output_file(NumericsFamily.XNNPACK)] if path in named}
+    named |= {INPUTS_FILE: inputs, **last}
     return {path: _npy(values) for path, values in named.items()}
 
 

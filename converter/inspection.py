@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from converter import findings, fit, flatbuffer, lint, macs
+from converter import findings, fit, flatbuffer, lint, macs, npu
 from converter.arena import ArenaReport
 from converter.findings import Finding
 from converter.fit import Fit
@@ -64,17 +64,21 @@ def inspect(data: bytes) -> Inspection:
         planned_arena=None if model is None else _planned(model),
         macs=macs.count(graph).macs,
         fits=fit.fits(
-            graph, len(shipped), None if arena is None else arena.confirmed_min, _refused(graph, refusals)
+            graph,
+            len(shipped),
+            None if arena is None else arena.confirmed_min,
+            _refused(graph, refusals),
+            tail_bytes=0 if arena is None else arena.tail,
+            npu={} if arena is None else npu.costs(shipped),
         ),
     )
 
 
 def _refused(graph: Model, refusals: list[Finding]) -> dict[NumericsFamily, str]:
     """Why no board of a family gets the model: ``convert`` refuses it, or TFLM does."""
-    against = [finding.message for finding in lint.findings(graph) if finding.severity == "error"]
-    tflm = [finding.message for finding in refusals]
-    families = {NumericsFamily.TFLM: [*against, *tflm], NumericsFamily.XNNPACK: against}
-    return {family: reasons[0] for family, reasons in families.items() if reasons}
+    found = {family: lint.refusals(graph, family) for family in NumericsFamily}
+    found[NumericsFamily.TFLM] = [*found[NumericsFamily.TFLM], *refusals]
+    return {family: reasons[0].message for family, reasons in found.items() if reasons}
 
 
 def _planned(model: bytes) -> PlannedArena | None:

@@ -8,7 +8,6 @@ and dies here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from converter import saved_model
 from converter.child import serve
+from converter.forms import fitting, one_by_one, refused
 from converter.recipe import Recipe
 from wire.errors import InputError, RefusedError
 
@@ -35,11 +35,11 @@ def work(folder: Path, _args: list[str]) -> list[int]:
         raise InputError("no_layers", "a SavedModel has no Keras layers that a recipe could change", _HINT)
     model = saved_model.load(keras, archive) if archive.exists() else _load(keras, folder / "model.keras")
     shape = _input_shape(model)
-    calibration = _fitting(np.load(folder / "calibration.npy"), shape, "calibration")
+    calibration = fitting(np.load(folder / "calibration.npy"), shape, "calibration")
     _write_models(model, shape, calibration, recipe, folder)
     evaluation = folder / "evaluation.npy"
     if evaluation.exists():
-        inputs = _fitting(np.load(evaluation), shape, "evaluation")
+        inputs = fitting(np.load(evaluation), shape, "evaluation")
         np.save(folder / "answers.npy", np.asarray(model.predict(inputs, verbose=0, batch_size=256)))
     return list(shape)
 
@@ -77,23 +77,13 @@ def _input_shape(model: Any) -> tuple[int, ...]:
     return shape
 
 
-def _fitting(x: Any, shape: tuple[int, ...], what: str) -> Any:
-    if x.shape[1:] != shape:
-        raise InputError(
-            "wrong_shape",
-            f"{what} samples have shape {x.shape[1:]}, the model takes {shape}",
-            "give samples of the model's input",
-        )
-    return x
-
-
 def quantise(model: Any, shape: tuple[int, ...], calibration: Any) -> bytes:
     """Full-integer int8 with int8 input and output; RefusedError in TensorFlow Lite's words."""
     import tensorflow as tf
 
     converter = _converter(model, shape)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _one_by_one(calibration)
+    converter.representative_dataset = lambda: one_by_one(calibration)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
     return _convert(converter)
@@ -115,16 +105,8 @@ def _convert(converter: Any) -> bytes:
     try:
         converted: bytes = converter.convert()
     except Exception as error:
-        words = " ".join(str(error).split())
-        raise RefusedError(
-            "not_convertible", f"TensorFlow Lite cannot make it int8: {words[:160]}", "use int8 operators"
-        ) from error
+        raise refused("int8", error) from error
     return converted
-
-
-def _one_by_one(calibration: Any) -> Iterator[list[Any]]:
-    for window in calibration:
-        yield [window[np.newaxis]]
 
 
 if __name__ == "__main__":

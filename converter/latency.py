@@ -20,7 +20,7 @@ PREFERRED: Final = ("hale-1.2", "renesas-1.2", "cube-ai-9.0", "microtvm-cmsis-nn
 """The stack an estimate is of, when none is asked for: the first that has rows for the core."""
 
 
-class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+class Estimate(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="mlperf_tiny"):
     """Milliseconds of one inference with one software stack."""
 
     latency_ms: float
@@ -34,7 +34,23 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     worst_error: float
 
 
-class NoEstimate(msgspec.Struct, frozen=True, kw_only=True):
+class NpuEstimate(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="vela"):
+    """Milliseconds of one inference on an accelerator, by vela's cycle model; its error is not known."""
+
+    latency_ms: float
+    """Cycles at the board's clock."""
+    cycles: int
+    accelerator: str
+    clock_mhz: float
+    system_config: str
+    """What vela took for the speed of the memories, at a clock of its own: not the board's own figures."""
+    npu_operators: int | None
+    """After vela's own rewriting; None when it did not say."""
+    cpu_operators: int | None
+    """Left to the core; their time is not in the estimate."""
+
+
+class NoEstimate(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="none"):
     """Why there is none."""
 
     reason: str
@@ -56,8 +72,8 @@ def estimate(work: Work, core: str, clock_mhz: float, stack: str | None = None) 
     known = stacks_for(core)
     chosen = stack or next(iter(known), None)
     if chosen is None or chosen not in known:
-        what = "no stack" if stack is None else stack
-        return NoEstimate(reason=f"MLPerf Tiny has no results of {what} on {core}")
+        of_stack = "" if stack is None else f" of {stack}"
+        return NoEstimate(reason=f"MLPerf Tiny has no results{of_stack} on {core}")
     if not work.macs:
         return NoEstimate(reason="the model has no layer with multiply-accumulates")
     latency_ms = table()[chosen][core].cycles(work) / (clock_mhz * 1e3)

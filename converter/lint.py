@@ -5,34 +5,47 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from converter import oplint
+from converter import border, oplint, planlint, quantlint
 from converter.findings import Finding, error, info, ordered, warning
 from converter.flatbuffer import Graph, Model, Operator, Tensor
 from wire.errors import RefusedError
 from wire.manifest import TensorSpec
+from wire.states import NumericsFamily
 
 _AGAIN: Final = "convert its Keras model or SavedModel with full-integer quantisation, int8 input and output"
+_CALIBRATE: Final = "tinyfleet convert makes it int8 by samples: give --calibration or --eval"
 _FLOATS: Final = ("FLOAT32", "FLOAT16", "FLOAT64", "BFLOAT16")
 _WEIGHTS: Final = ("INT8", "UINT8", "INT4")
 #: What integer arithmetic may compute besides int8: indices, shapes, truth values, sums.
 _WHOLE: Final = ("INT8", "INT32", "INT64", "BOOL")
+#: Errors that are no reason against LiteRT.
+_TFLM_ONLY: Final = ("unsupported_op",)
 Findings = Iterator[Finding]
 
 
-def check(model: Model) -> tuple[TensorSpec, TensorSpec]:
-    """Input and output of a model that every int8 target can run; else RefusedError, the first reason."""
-    for finding in findings(model):
-        if finding.severity == "error":
-            raise RefusedError(finding.code, finding.message, finding.remedy)
+def check(model: Model, family: NumericsFamily = NumericsFamily.TFLM) -> tuple[TensorSpec, TensorSpec]:
+    """Input and output of a model that a family's targets can run; else RefusedError, the first reason.
+
+    What TFLM runs, LiteRT runs too as far as reading the file can tell.
+    """
+    for finding in refusals(model, family):
+        raise RefusedError(finding.code, finding.message, finding.remedy)
     main = model.graphs[0]
     ends = main.tensors[main.inputs[0]], main.tensors[main.outputs[0]]
     return _spec(main.input_name, ends[0]), _spec(main.output_name, ends[1])
 
 
+def refusals(model: Model, family: NumericsFamily) -> list[Finding]:
+    """Errors that keep the targets of ``family`` from running the file."""
+    others = () if family is NumericsFamily.TFLM else _TFLM_ONLY
+    return [f for f in findings(model) if f.severity == "error" and f.code not in others]
+
+
 def findings(model: Model) -> list[Finding]:
     """Everything that reading the file can tell, worst first; nothing is run."""
     found = [finding for rule in _RULES for finding in rule(model)]
-    return ordered([*found, *oplint.findings(model)])
+    rest = (oplint.findings(model), quantlint.findings(model), planlint.findings(model))
+    return ordered([*found, *(one for part in rest for one in part)])
 
 
 def int8_numerics(model: Model) -> bool:
@@ -41,6 +54,21 @@ def int8_numerics(model: Model) -> bool:
         return False
     whole = all(tensor.dtype in _WHOLE for _, _, tensor in _computed(model))
     return whole and all(tensor.dtype == "INT8" for _, tensor in _ends(model.graphs[0]))
+
+
+def int16_inside(model: Model) -> bool:
+    """Whether it computes in int16 between int8 ends, and only QUANTIZE leads from one to the other."""
+    if not any(tensor.dtype == "INT16" for _, _, tensor in _computed(model)):
+        return False
+    if any(tensor.dtype != "INT8" for _, tensor in _ends(model.graphs[0])):
+        return False
+    for graph in model.graphs:
+        for op in graph.operators:
+            moved = [graph.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
+            kinds = {tensor.dtype for tensor in moved if not tensor.constant}
+            if {"INT8", "INT16"} <= kinds and op.name != "QUANTIZE":
+                return False
+    return True
 
 
 def _external(model: Model) -> Findings:
@@ -95,14 +123,16 @@ def _floats(model: Model) -> Findings:
         return
     if not any(dtype in ("INT8", "UINT8", "INT16") for dtype in dtypes):
         shown = next(dtype for dtype in dtypes if dtype in _FLOATS).lower()
-        yield error("float_model", f"the model computes in {shown}, not int8", _AGAIN)
+        yield error("float_model", f"the model computes in {shown}, not int8", _CALIBRATE)
         return
     outer = [what for what, tensor in ends if tensor.dtype in _FLOATS]
     if outer:
         yield error(
             "unquantised_io",
             f"the model computes in integers, but float is its {_listed(outer)}",
-            "convert it again with inference_input_type and inference_output_type int8",
+            "tinyfleet convert takes QUANTIZE and DEQUANTIZE off its ends"
+            if border.ends(model)
+            else "convert it again with inference_input_type and inference_output_type int8",
         )
     yield from _float_inside(model)
 
@@ -117,10 +147,17 @@ def _float_inside(model: Model) -> Findings:
     ]
     if inside:
         op, tensor = inside[0]
+        names = dict.fromkeys(
+            operator.name
+            for graph in model.graphs
+            for operator in graph.operators
+            if operator.name != "QUANTIZE"
+            and any(graph.tensors[index].dtype in _FLOATS for index in operator.inputs if index >= 0)
+        )
         yield error(
             "float_inside",
             f"{len(inside)} tensors inside are computed in float, the first being tensor {tensor.index} in "
-            f"{tensor.dtype.lower()}",
+            f"{tensor.dtype.lower()}" + (f"; float is for {', '.join(names)}" if names else ""),
             _AGAIN,
             op,
         )
@@ -134,7 +171,10 @@ def _integers(model: Model) -> Findings:
             code = f"{dtype.lower()}_model" if dtype in ("UINT8", "INT16") else "not_int8"
             yield error(code, f"{dtype.lower()}, not int8, is the model's {which}", _AGAIN)
     outer = {tensor.index for _, tensor in ends}
-    for dtype in ("UINT8", "INT16"):
+    wide = int16_inside(model)
+    if wide:
+        yield info("int16_activations", "the model computes in int16 between its int8 input and output")
+    for dtype in ("UINT8",) if wide else ("UINT8", "INT16"):
         inside = [
             op
             for graph, op, tensor in _computed(model)

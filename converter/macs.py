@@ -74,7 +74,7 @@ def _depthwise(taken: list[Shape], given: Shape) -> int:
 
 def _dense(taken: list[Shape], given: Shape) -> int:
     """Weights are (outputs, inputs)."""
-    return math.prod(given) * taken[1][-1]
+    return math.prod(given) * (taken[1][-1] if taken[1] else 0)
 
 
 def _transposed(taken: list[Shape], _given: Shape) -> int:
@@ -91,7 +91,7 @@ def _product(taken: list[Shape], given: Shape) -> int:
 
 def _svdf(taken: list[Shape], given: Shape) -> int:
     """Features (filters, inputs), then time (filters, memory), once each."""
-    return given[0] * (math.prod(taken[1]) + (math.prod(taken[2]) if len(taken) > 2 else 0))
+    return math.prod(given[:1]) * (math.prod(taken[1]) + (math.prod(taken[2]) if len(taken) > 2 else 0))
 
 
 def _lstm(taken: list[Shape], given: Shape) -> int:

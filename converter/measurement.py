@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from converter.execution import execute
 from converter.golden import Int8
 from converter.scoring import Answers
 from converter.source import Source
+from converter.willing import Willing
 from wire import preprocess
 from wire.errors import InputError
 from wire.manifest import TensorSpec
@@ -34,28 +35,35 @@ class Measured:
     scored: dict[NumericsFamily, Int8]
     """Outputs for the evaluation samples; empty without them."""
     arena: ArenaReport | None
-    """None when TFLM was not asked."""
+    """None when TFLM was not asked, or refuses."""
+    refused: dict[NumericsFamily, str] = field(default_factory=dict)
+    """Families that cannot run it, with their reasons; not in any of the above."""
 
 
-def measure(source: Source, model: bytes, families: Iterable[NumericsFamily]) -> Measured:
-    """Lint and execute ``model``; InputError or RefusedError with the reason it cannot be shipped."""
+def measure(
+    source: Source, model: bytes, families: Iterable[NumericsFamily], *, every: bool = True
+) -> Measured:
+    """Lint and execute ``model``; InputError or RefusedError with the reason it cannot be shipped.
+
+    One family's refusal is the model's when ``every`` family is needed, or when there is no other.
+    """
     parsed = flatbuffer.parse(model)
-    spec_in, spec_out = lint.check(parsed)
+    willing = Willing(families, every=every)
+    spec_in, spec_out = next(iter(willing.each(lambda family: lint.check(parsed, family)).values()))
     check_samples(source, spec_in, spec_out)
-    families = sorted(set(families))
-    inputs = _golden_inputs(source, model, spec_in, families[0])
+    inputs = willing.first(lambda family: _golden_inputs(source, model, spec_in, family))
     count = len(inputs.values)
     everything = inputs.values
     if source.evaluation is not None:
         ready = preprocess.apply(source.preprocessing, source.evaluation.x)
         everything = np.concatenate([everything, preprocess.quantise(spec_in, ready)])
-    outputs: dict[NumericsFamily, Int8] = {}
-    arena: ArenaReport | None = None
-    for family in families:
-        done = execute(family, model, everything, measure_arena=family is NumericsFamily.TFLM)
-        golden.check_telling(done.outputs[:count])
-        outputs[family] = done.outputs
-        arena = done.arena or arena
+    done = willing.each(
+        lambda family: execute(family, model, everything, measure_arena=family is NumericsFamily.TFLM)
+    )
+    outputs = {family: executed.outputs for family, executed in done.items()}
+    for values in outputs.values():
+        golden.check_telling(values[:count])
+    arena = next((executed.arena for executed in done.values() if executed.arena is not None), None)
     scored = outputs if source.evaluation is not None else {}
     return Measured(
         model=model,
@@ -67,6 +75,7 @@ def measure(source: Source, model: bytes, families: Iterable[NumericsFamily]) ->
         answers={family: scoring.answers(values[count:]) for family, values in scored.items()},
         scored={family: values[count:] for family, values in scored.items()},
         arena=arena,
+        refused=willing.refused,
     )
 
 

@@ -6,31 +6,23 @@ start, the tail (persistent structures) from its end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
-from xml.sax.saxutils import escape
 
 from converter.arena import ArenaReport
 from converter.flatbuffer import Graph, Model
+from converter.memory_page import LOWER_BOUND, Page, Style
 from converter.planning.buffers import Buffer, buffers_of
 from converter.planning.offline import plan_in
-from converter.planning.placement import greedy, height
+from converter.planning.placement import greedy, height, lower_bound
 from wire.errors import FleetError
 
 FILE: Final = "memory_map.svg"
-_WIDTH: Final = 960
-_LEFT: Final = 90
-_RIGHT: Final = 20
-_TOP: Final = 48
-_BYTES_HIGH: Final = 420
-"""Pixels for the whole arena."""
-_LABELS_HIGH: Final = 120
-_COLOURS: Final = ("#7fb3d5", "#82c7a5", "#f0c27b", "#c39bd3", "#e59866", "#a3c1ad", "#d7a9a9", "#9fb6cd")
-_LETTER: Final = 6.4
-"""Pixels, on the wide side."""
-_LINE: Final = 13
-_TAIL: Final = "#d5d8dc"
-_SCRATCH: Final = "#f2f3f4"
+_TENSORS: Final = tuple(Style(fill) for fill in ("#a9cce3", "#a9dfbf", "#f9e0a8", "#d7bde2", "#f5cba7"))
+_INPUT: Final = Style("#1f618d", "#ffffff")
+_OUTPUT: Final = Style("#922b21", "#ffffff")
+_TAIL: Final = Style("#d5d8dc")
+_SCRATCH: Final = Style("#fdfefe", hatched=True)
 
 
 def draw(model: bytes, parsed: Model, arena: ArenaReport) -> bytes | None:
@@ -48,92 +40,61 @@ def draw(model: bytes, parsed: Model, arena: ArenaReport) -> bytes | None:
 
 
 def _svg(graph: Graph, buffers: Sequence[Buffer], offsets: Mapping[int, int], arena: ArenaReport) -> str:
-    page = _Page(len(graph.operators) + 1, arena.total)
+    page = Page(len(graph.operators) + 1, arena.total)
+    bound = lower_bound(buffers)
+    busiest = _busiest(buffers, bound)
+    last = page.scopes - 1
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{page.height}" '
-        f'viewBox="0 0 {_WIDTH} {page.height}" font-family="sans-serif" font-size="11">',
-        f'<rect width="{_WIDTH}" height="{page.height}" fill="#ffffff"/>',
-        f'<text x="{_LEFT}" y="20" font-size="14">Tensor arena: {arena.total:,} bytes = '
-        f"head {arena.head:,} + tail {arena.tail:,}</text>",
-        f'<text x="{_LEFT}" y="38">bytes (upwards) while each operator runs (to the right); '
-        "of a 64-bit host</text>",
+        f"Tensor arena: {arena.total:,} bytes = head {arena.head:,} + tail {arena.tail:,}",
+        f"Bytes (upwards) while each operator runs (to the right). Most are needed while "
+        f"{_scope(graph, busiest)} runs: {bound:,}. Measured on a 64-bit host.",
     ]
-    parts.append(page.block(0, page.scopes - 1, arena.total - arena.tail, arena.tail, _TAIL, "tail"))
+    svg = [page.opening(*parts), page.band(busiest)]
+    svg.append(page.block(0, last, arena.total - arena.tail, arena.tail, _TAIL, "tail"))
     planned = height(buffers, offsets)
     if arena.head > planned:
-        parts.append(page.block(0, page.scopes - 1, planned, arena.head - planned, _SCRATCH, "scratch"))
+        svg.append(page.block(0, last, planned, arena.head - planned, _SCRATCH, "scratch"))
+    svg += _tensors(page, graph, buffers, offsets)
+    marks = {"0": 0, f"head {arena.head:,}": arena.head, f"total {arena.total:,}": arena.total}
+    svg += [page.mark(text, at) for text, at in marks.items()]
+    svg.append(page.bound(bound))
+    svg += [page.scope(index, _scope(graph, index), index == busiest) for index in range(page.scopes)]
+    svg.append(page.legend(_legend(arena.head > planned, bound)))
+    return "\n".join([*filter(None, svg), "</svg>", ""])
+
+
+def _busiest(buffers: Sequence[Buffer], bound: int) -> int:
+    """The first scope in which as many bytes are needed as the lower bound says."""
+    scopes = sorted({max(0, buffer.first) for buffer in buffers})
+    return next((at for at in scopes if sum(b.size for b in buffers if b.first <= at <= b.last) == bound), 0)
+
+
+def _scope(graph: Graph, index: int) -> str:
+    return f"{index} {graph.operators[index - 1].name}" if index else "inputs"
+
+
+def _tensors(
+    page: Page, graph: Graph, buffers: Sequence[Buffer], offsets: Mapping[int, int]
+) -> Iterator[str]:
     for turn, buffer in enumerate(buffers):
         tensor = graph.tensors[buffer.tensor]
         name = _printable(tensor.name) or f"tensor {tensor.index}"
-        colour = _COLOURS[turn % len(_COLOURS)]
+        style, role = _TENSORS[turn % len(_TENSORS)], ""
+        if tensor.index in graph.inputs:
+            style, role = _INPUT, "input"
+        elif tensor.index in graph.outputs:
+            style, role = _OUTPUT, "output"
         first, last = max(0, buffer.first), max(0, buffer.last)
-        parts.append(page.block(first, last, offsets[buffer.tensor], buffer.size, colour, name))
-    marks = {"0": 0, f"head {arena.head:,}": arena.head, f"total {arena.total:,}": arena.total}
-    parts += [page.mark(text, at) for text, at in marks.items()]
-    parts += [page.scope(index, op.name) for index, op in enumerate(graph.operators, start=1)]
-    parts.append(page.scope(0, "inputs"))
-    return "\n".join([*parts, "</svg>", ""])
+        yield page.block(first, last, offsets[buffer.tensor], buffer.size, style, name, role)
+
+
+def _legend(scratch: bool, bound: int) -> dict[str, Style]:
+    entries = {"input": _INPUT, "output": _OUTPUT, "other tensors": _TENSORS[0]}
+    if scratch:
+        entries["scratch of kernels"] = _SCRATCH
+    return entries | {"tail: what TFLM keeps": _TAIL, f"no plan can be lower: {bound:,}": LOWER_BOUND}
 
 
 def _printable(name: str) -> str:
     """XML takes no control characters."""
     return "".join(letter if letter.isprintable() else "?" for letter in name)
-
-
-def _short(name: str, letters: int) -> str:
-    """The last parts of the first of the names that a fused tensor has."""
-    parts = name.split(";", maxsplit=1)[0].split("/")
-    kept = "/".join(parts[-2:])
-    return kept if len(kept) <= letters else kept[: letters - 1] + "…"
-
-
-class _Page:
-    """Scopes and bytes to pixels."""
-
-    def __init__(self, scopes: int, total: int) -> None:
-        self.scopes = scopes
-        self.height = _TOP + _BYTES_HIGH + _LABELS_HIGH
-        self._column = (_WIDTH - _LEFT - _RIGHT) / scopes
-        self._byte = _BYTES_HIGH / max(1, total)
-
-    def x(self, scope: int) -> float:
-        return _LEFT + scope * self._column
-
-    def y(self, offset: int) -> float:
-        return _TOP + _BYTES_HIGH - offset * self._byte
-
-    def block(self, first: int, last: int, offset: int, size: int, colour: str, name: str) -> str:
-        """One rectangle; its text only where there is room, its title always."""
-        x, y = self.x(first), self.y(offset + size)
-        wide, high = self.x(last + 1) - x, size * self._byte
-        title = escape(f"{name}: {size:,} bytes at {offset:,}")
-        rect = (
-            f'<rect x="{x:.2f}" y="{y:.2f}" width="{wide:.2f}" height="{high:.2f}" '
-            f'fill="{colour}" stroke="#566573" stroke-width="0.6"><title>{title}</title></rect>'
-        )
-        letters = int(wide / _LETTER)
-        if high < _LINE or letters < 6:
-            return rect
-        lines = [_short(name, letters), f"{size:,}"] if high > 2 * _LINE else [f"{size:,}"]
-        middle = y + high / 2 + 4 - (len(lines) - 1) * _LINE / 2
-        return rect + "".join(
-            f'<text x="{x + 3:.2f}" y="{middle + _LINE * turn:.2f}">{escape(line)}</text>'
-            for turn, line in enumerate(lines)
-        )
-
-    def mark(self, text: str, offset: int) -> str:
-        """A line across at so many bytes."""
-        y = self.y(offset)
-        line = f'<line x1="{_LEFT - 6}" x2="{_WIDTH - _RIGHT}" y1="{y:.2f}" y2="{y:.2f}" stroke="#1b2631"/>'
-        return f'{line}<text x="{_LEFT - 8}" y="{y + 4:.2f}" text-anchor="end">{escape(text)}</text>'
-
-    def scope(self, index: int, name: str) -> str:
-        """The name of a column, upright; left out where columns are too narrow."""
-        if self._column < 9:
-            return ""
-        x, y = self.x(index) + self._column / 2 + 4, _TOP + _BYTES_HIGH + 8
-        shown = escape(name[:18])
-        return (
-            f'<text x="{x:.2f}" y="{y}" text-anchor="end" font-size="9" '
-            f'transform="rotate(-90 {x:.2f} {y})">{shown}</text>'
-        )

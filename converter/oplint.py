@@ -9,6 +9,8 @@ from converter.findings import Finding, error, info, warning
 from converter.flatbuffer import Model, Operator
 
 _CUSTOM = "CUSTOM"
+_MOST_CONCATENATED = 10
+"""``kMaxInputNum`` of tensorflow/lite/micro/kernels/concatenation.cc."""
 Places = dict[tuple[str, int], list[int]]
 
 
@@ -18,7 +20,13 @@ def findings(model: Model) -> list[Finding]:
     for graph in model.graphs:
         for place, op in enumerate(graph.operators):
             places.setdefault((op.name, op.version), []).append(place)
-    return [*_resolution(places), *_versions(places), *_per_channel(model), *_reshapes(model)]
+    return [
+        *_resolution(places),
+        *_versions(places),
+        *_per_channel(model),
+        *_reshapes(model),
+        *_inputs(model),
+    ]
 
 
 def reshape_lacks_shape(op: Operator) -> bool:
@@ -93,6 +101,22 @@ def _per_channel(model: Model) -> Iterator[Finding]:
             f"{len(found)} FULLY_CONNECTED have a scale for each channel; today's TFLM computes them right",
             "firmware needs a TFLM with tflite-micro PR 2673 (2024): older ones answer wrong without a word",
             found[0],
+        )
+
+
+def _inputs(model: Model) -> Iterator[Finding]:
+    wide = [
+        place
+        for graph in model.graphs
+        for place, op in enumerate(graph.operators)
+        if op.name == "CONCATENATION" and len(op.inputs) > _MOST_CONCATENATED
+    ]
+    if wide:
+        yield error(
+            "too_many_inputs",
+            f"{len(wide)} CONCATENATION take more than {_MOST_CONCATENATED} tensors, which TFLM refuses",
+            "concatenate in two steps",
+            wide[0],
         )
 
 

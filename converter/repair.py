@@ -3,6 +3,10 @@
 - External buffers: ai-edge-quantizer stores weights of 256 KB and more behind the flatbuffer
   (``Buffer.offset``, ``Buffer.size`` of the schema), where TFLM reads none; they are put inside.
 - RESHAPE without options and without shape tensor: gets its output's shape as its option.
+- One scale along an axis that does not exist: along axis 0, which means the same.
+- A memory plan that is damaged or lets tensors overlap: is taken out, TFLM then plans by itself.
+- QUANTIZE and DEQUANTIZE at the ends of an int8 model: are taken off (``border``), so that its input and
+  output are int8; what was float outside is now float / scale + zero point.
 
 Runs in a child process, for the object API follows every offset of the file.
 """
@@ -17,9 +21,10 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from converter import child, oplint
+from converter import border, child, oplint, planlint, quantlint
 from converter.child import serve
 from converter.flatbuffer import Model, parse
+from converter.planning.offline import drop_plan
 
 ALIGNMENT: Final = 16
 """Of buffer data, bytes (``force_align`` in the schema): kernels read words from it."""
@@ -54,7 +59,10 @@ def defects(model: Model) -> list[str]:
     operators = [op for graph in model.graphs for op in graph.operators]
     if any(oplint.reshape_lacks_shape(op) for op in operators):
         found.append("reshape_without_shape")
-    return found
+    if any(quantlint.axis_out_of_range(tensor) for graph in model.graphs for tensor in graph.tensors):
+        found.append("quantised_axis")
+    found += [finding.code for finding in planlint.findings(model)]
+    return [*found, *border.codes(model)]
 
 
 def pack(tree: Any) -> bytes:
@@ -97,6 +105,12 @@ def _work(folder: Path, _args: list[str]) -> list[str]:
                 op.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
                 op.builtinOptions = schema.ReshapeOptionsT()
                 op.builtinOptions.newShape = list(parsed.tensors[read.outputs[0]].shape)
+        for tensor, known in zip(graph.tensors, parsed.tensors, strict=True):
+            if quantlint.axis_out_of_range(known):
+                tensor.quantization.quantizedDimension = 0
+    if any(planlint.findings(model)):
+        drop_plan(tree)
+    border.take_off(tree, model)
     (folder / "repaired.tflite").write_bytes(pack(tree))
     return defects(model)
 

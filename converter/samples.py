@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,20 @@ class Samples:
     sha256: str
     """Of the file."""
     index: NDArray[np.int64] | None = None
-    """(n,), places in the data set they were taken from, when the file says."""
+    """(n,), places they were taken from: in the data set when the file says, or in the file."""
+    index_of: Literal["data set", "file"] = "file"
+    """What ``index`` is of; without one, a sample's place in the file counts."""
+
+    def take(self, places: NDArray[np.int64], *, index_of: Literal["file"] | None = None) -> Samples:
+        """The samples at ``places``; their index is what it was, or ``places`` with ``index_of``."""
+        kept = None if self.index is None else self.index[places]
+        return replace(
+            self,
+            x=self.x[places],
+            y=None if self.y is None else self.y[places],
+            index=places if index_of else kept,
+            index_of=index_of or self.index_of,
+        )
 
 
 def load(file: Path, *, labelled: bool = False) -> Samples:
@@ -71,7 +84,10 @@ def _checked(file: Path, arrays: dict[str, NDArray[Any]], sha256: str, labelled:
     names = arrays.get("labels", np.array([], str))
     labels = tuple(str(label) for label in names.ravel()[:4096]) if names.dtype.kind == "U" else ()
     classes = y.astype(np.int64) if labelled and y is not None else None
-    return Samples(x.astype(np.float32), classes, labels, sha256, _index(arrays.get("index"), len(x)))
+    index = _index(arrays.get("index"), len(x))
+    return Samples(
+        x.astype(np.float32), classes, labels, sha256, index, "file" if index is None else "data set"
+    )
 
 
 def _index(index: NDArray[Any] | None, n: int) -> NDArray[np.int64] | None:

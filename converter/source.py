@@ -1,4 +1,4 @@
-"""What is converted: a run folder, a foreign ``.keras`` or SavedModel, or an int8 ``.tflite``.
+"""What is converted: a run folder, a foreign ``.keras`` or SavedModel, or a ``.tflite``, int8 or float.
 
 A SavedModel is a program: convert one only from people you trust.
 """
@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from converter import samples
+from converter import calibration_index, flatbuffer, float_model, samples
 from converter.repair import repair
 from converter.samples import Samples
 from wire.errors import InputError, NotFoundError
@@ -25,7 +25,8 @@ _MAX_RUN_BYTES: Final = 1024 * 1024
 _MAX_KERAS_BYTES: Final = 512 * 1024 * 1024
 _MAX_FILES: Final = 1000
 _SAVED_MODEL: Final = "saved_model.pb"
-Kind = Literal["run", "keras", "saved_model", "tflite"]
+Kind = Literal["run", "keras", "saved_model", "tflite", "float_tflite"]
+"""``tflite`` is an int8 one, or what is refused for not being it."""
 
 
 class RunFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,10 +77,10 @@ def load(path: Path, calibration: Path | None = None, evaluation: Path | None = 
             raise InputError(
                 "not_a_run", f"{path} has no run.json and no {_SAVED_MODEL}", "see tinyfleet train"
             )
-        _check_calibration(path, calibration)
+        _check_calibration(path, calibration, evaluation)
         return _foreign("saved_model", path.name, _archive(path), calibration, evaluation)
     if path.suffix == ".keras":
-        _check_calibration(path, calibration)
+        _check_calibration(path, calibration, evaluation)
         model = _read(path, _MAX_KERAS_BYTES)
         _check_keras(path.name, model)
         return _foreign("keras", path.stem, model, calibration, evaluation)
@@ -97,12 +98,12 @@ def read_tflite(path: Path) -> bytes:
     return _read(path, MAX_BUNDLE_BYTES)
 
 
-def _check_calibration(path: Path, calibration: Path | None) -> None:
-    if calibration is None:
+def _check_calibration(path: Path, calibration: Path | None, evaluation: Path | None) -> None:
+    if calibration is None and evaluation is None:
         raise InputError(
             "no_calibration",
             f"{path.name} needs samples to choose its int8 ranges by",
-            "give --calibration data.npz with x in real units",
+            "give --calibration data.npz with x in real units, or --eval data.npz to take some of",
         )
 
 
@@ -134,21 +135,33 @@ def _foreign(
     calibration: Path | None,
     evaluation: Path | None,
 ) -> Source:
-    lineage: dict[str, Any] = {"source": {"kind": kind, "sha256": digest_of(model)}}
+    sha256 = digest_of(model)
+    repaired: list[str] = []
+    sure: Kind = kind
     if kind == "tflite":
         model, repaired = repair(model)
-        if repaired:
-            lineage["repaired"] = repaired
+        if (calibration or evaluation) and float_model.is_float(flatbuffer.parse(model)):
+            sure = "float_tflite"
+    lineage: dict[str, Any] = {"source": {"kind": sure, "sha256": sha256}}
+    if repaired:
+        lineage["repaired"] = repaired
     given = None if calibration is None else samples.load(calibration)
     scored = None if evaluation is None else samples.load(evaluation, labelled=True)
+    drawn = {}
+    if given is None and scored is not None and sure != "tflite":
+        given, scored = calibration_index.split(scored)
+        drawn = {"drawn": "of the evaluation samples", "rule": calibration_index.RULE}
+    lineage |= _sample_lineage(given, scored)
+    if drawn:
+        lineage["calibration"] |= drawn
     return Source(
-        kind=kind,
+        kind=sure,
         model=model,
         name=name,
         calibration=given,
         evaluation=scored,
         labels=scored.labels if scored else (),
-        lineage={**lineage, **_sample_lineage(given, scored)},
+        lineage=lineage,
     )
 
 

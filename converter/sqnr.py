@@ -1,6 +1,6 @@
 """Where accuracy goes: signal to quantisation noise of each operator's output, int8 against float.
 
-Child process. Folder: ``model.tflite``, ``float.tflite`` (made beside it, of the same weights) and
+Child process. Folder: ``float.tflite``, the file that the argument names (of the same weights) and
 ``inputs.npy`` (n, *input shape without the batch). LiteRT's plain kernels, every tensor kept.
 """
 
@@ -52,10 +52,10 @@ def _short(name: str) -> str:
     return name.split(";", maxsplit=1)[0][:120]
 
 
-def work(folder: Path, _args: list[str]) -> list[LayerNoise]:
+def work(folder: Path, args: list[str]) -> list[LayerNoise]:
     """Compare the two models of the folder."""
     inputs = np.load(folder / "inputs.npy")
-    return by_layer(_tensors(folder / "float.tflite", inputs), _tensors(folder / "model.tflite", inputs))
+    return by_layer(_tensors(folder / "float.tflite", inputs), _tensors(folder / args[0], inputs))
 
 
 def _tensors(file: Path, inputs: NDArray[np.float32]) -> Tensors:

@@ -37,11 +37,14 @@ def list_bundle(bundle: Bundle) -> str:
 
 
 def confirm(verified: Verified) -> str:
-    """What held of a bundle."""
-    lines = [f"verified {verified.digest}"]
-    lines += [f"golden vectors {family}: {n} of {n} exact" for family, n in verified.golden.items()]
+    """Each claim of a bundle, and what became of it."""
+    lines = [f"{verified.digest}"]
     lines += [
-        f"accuracy {family}: {score.accuracy:.4f} ({score.correct} of {score.n})"
-        for family, score in verified.scores.items()
+        f"{claim.status.replace('_', ' '):<11}  {claim.name}: {claim.detail}" for claim in verified.claims
     ]
+    if not verified.same_samples:
+        lines += [
+            f"on the given samples {family} scores {score.accuracy:.4f} ({score.correct} of {score.n})"
+            for family, score in verified.scores.items()
+        ]
     return "\n".join(lines)

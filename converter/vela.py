@@ -1,4 +1,4 @@
-"""What a model costs on an Arm Ethos-U, by the user's own ``vela`` (the package ethos-u-vela).
+"""What a model costs on an Arm Ethos-U, by ``vela`` (the package ethos-u-vela, our extra ``npu``).
 
 Vela's performance figures are estimates of its cycle model, not measurements.
 """
@@ -9,6 +9,7 @@ import csv
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,6 +37,8 @@ class NpuCost(msgspec.Struct, frozen=True, kw_only=True):
     """With pooling and softmax, unlike ``converter.macs``."""
     cycles: int
     latency_ms: float
+    file_bytes: int
+    """Of the compiled ``.tflite``: weights, commands and what is around them."""
     sram_bytes: int
     dram_bytes: int
     flash_bytes: int
@@ -53,7 +56,7 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compile_for(
-    model: bytes, accelerator: str, *, executable: str = "vela", timeout_s: float = DEFAULT_TIMEOUT_S
+    model: bytes, accelerator: str, *, executable: str | None = None, timeout_s: float = DEFAULT_TIMEOUT_S
 ) -> Compiled:
     """Compile an int8 ``.tflite`` for ``accelerator``, such as ``ethos-u55-128``.
 
@@ -62,17 +65,24 @@ def compile_for(
     """
     if not _ACCELERATOR.fullmatch(accelerator):
         raise InputError("bad_accelerator", f"{accelerator!r} is no Ethos-U", "give one like ethos-u55-128")
-    found = shutil.which(executable)
+    found = _installed() if executable is None else shutil.which(executable)
     if found is None:
+        name = executable or "vela"
         raise NotFoundError(
-            "no_vela", f"there is no {executable} to compile for {accelerator}", "pip install ethos-u-vela"
+            "no_vela", f"there is no {name} to compile for {accelerator}", "pip install 'tinyfleet[npu]'"
         )
     with tempfile.TemporaryDirectory(prefix="tinyfleet-") as name:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(model)
         said = _run([found, "--accelerator-config", accelerator, "--output-dir", "."], folder, timeout_s)
-        cost = _cost(accelerator, _summary(folder), said)
-        return Compiled(model=_read(folder / "model_vela.tflite", MAX_BUNDLE_BYTES), cost=cost)
+        row = _summary(folder)
+        made = _read(folder / "model_vela.tflite", MAX_BUNDLE_BYTES)
+        return Compiled(model=made, cost=_cost(accelerator, row, said, len(made)))
+
+
+def _installed() -> str | None:
+    """The one of this environment: its version is known, another's on the PATH is not."""
+    return shutil.which(Path(sys.executable).with_name("vela"))
 
 
 def _run(command: list[str], folder: Path, timeout_s: float) -> str:
@@ -106,7 +116,7 @@ def _summary(folder: Path) -> Mapping[str, str]:
     return rows[0]
 
 
-def _cost(accelerator: str, row: Mapping[str, str], said: str) -> NpuCost:
+def _cost(accelerator: str, row: Mapping[str, str], said: str, file_bytes: int) -> NpuCost:
     try:
         flash = float(row["on_chip_flash_memory_used"]) + float(row["off_chip_flash_memory_used"])
         return NpuCost(
@@ -117,6 +127,7 @@ def _cost(accelerator: str, row: Mapping[str, str], said: str) -> NpuCost:
             macs=int(row["nn_macs"]),
             cycles=int(float(row["cycles_total"])),
             latency_ms=1000 * float(row["inference_time"]),
+            file_bytes=file_bytes,
             sram_bytes=round(_KIB * float(row["sram_memory_used"])),
             dram_bytes=round(_KIB * float(row["dram_memory_used"])),
             flash_bytes=round(_KIB * flash),

@@ -13,6 +13,7 @@ from wire.errors import LinkError, WireError
 from wire.limits import MAX_PAYLOAD_BYTES
 from wire.manifest import Manifest
 from wire.messages import decode
+from wire.part import Part
 from wire.states import Reason
 from wire.trust import Artifact
 
@@ -34,18 +35,21 @@ async def fetch_artifact(link: Link, digest: str, patience: Patience) -> Artifac
 
 
 async def fetch_chunks(
-    link: Link, digest: str, manifest: Manifest, offset_bytes: int, patience: Patience
+    link: Link, digest: str, manifest: Manifest, part: Part, held_bytes: int, patience: Patience
 ) -> AsyncGenerator[bytes, None]:
-    """The payload's chunks in order from ``offset_bytes``: a multiple of the chunk size, or the end.
+    """What is missing of a part of which ``held_bytes`` are there, in order, a chunk at a time.
 
     Raises WireError for a chunk of another length than the manifest says, LinkError when one is
     not there. Leaves no subscription behind.
     """
     waiting: deque[asyncio.Task[bytes]] = deque()
     try:
-        first = -(-offset_bytes // manifest.chunk_bytes)
-        for index in range(first, manifest.chunks):
-            waiting.append(asyncio.create_task(_fetch_chunk(link, digest, manifest, index, patience)))
+        start = part.start + held_bytes
+        chunks = range(start // manifest.chunk_bytes, -(-part.end // manifest.chunk_bytes))
+        for index in chunks if start < part.end else ():
+            first, end = manifest.chunk_span(index)
+            wanted = range(max(start, first), min(part.end, end))
+            waiting.append(asyncio.create_task(_fetch_chunk(link, digest, manifest, index, wanted, patience)))
             if len(waiting) == WINDOW:
                 yield await waiting.popleft()
         while waiting:
@@ -56,7 +60,10 @@ async def fetch_chunks(
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def _fetch_chunk(link: Link, digest: str, manifest: Manifest, index: int, patience: Patience) -> bytes:
+async def _fetch_chunk(
+    link: Link, digest: str, manifest: Manifest, index: int, wanted: range, patience: Patience
+) -> bytes:
+    """The wanted bytes of the payload, all of which are in this chunk."""
     start, end = manifest.chunk_span(index)
     data = await _fetch(link, topics.chunk(digest, index), manifest.chunk_bytes, patience)
     if len(data) != end - start:
@@ -65,7 +72,7 @@ async def _fetch_chunk(link: Link, digest: str, manifest: Manifest, index: int, 
             f"chunk {index} has {len(data)} bytes, not {end - start}",
             "publish it again",
         )
-    return data
+    return data[wanted.start - start : wanted.stop - start]
 
 
 async def _fetch(link: Link, topic: str, limit_bytes: int, patience: Patience) -> bytes:

@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runtimes import Int8, Interpreter, open_model
+from runtimes import Int8, Interpreter, Opener
 from wire import preprocess
 from wire.errors import InputError
-from wire.manifest import MODEL_FILE, Manifest, check_fits
+from wire.manifest import Manifest
 from wire.messages import Hardware, ModelRef
-from wire.states import NumericsFamily
+from wire.part import check_fits, model_file
 
 NOT_FINITE: Final = "not_finite"
 
@@ -27,34 +27,39 @@ class Answer(NamedTuple):
     confidence: float
     """That output in real numbers."""
     latency_ns: int
-    """Time inside the interpreter only."""
+    """Time inside the interpreter only; of an emulated board, its own estimate."""
 
 
 class LoadedModel:
     """One model in its interpreter, with the arithmetic around it."""
 
     def __init__(
-        self, ref: ModelRef, manifest: Manifest, files: Mapping[str, bytes], hardware: Hardware
+        self,
+        ref: ModelRef,
+        manifest: Manifest,
+        files: Mapping[str, bytes],
+        hardware: Hardware,
+        opener: Opener,
     ) -> None:
         """Load it; RefusedError when it does not fit or the interpreter will not have it."""
         needs = check_fits(manifest, hardware)
-        tflm = hardware.numerics is NumericsFamily.TFLM
         self.ref = ref
         self.manifest = manifest
-        self.arena_bytes = needs.ram_bytes if tflm else None
         self.numerics = hardware.numerics
-        self._interpreter: Interpreter = open_model(hardware.numerics, files[MODEL_FILE], self.arena_bytes)
+        model = files[model_file(hardware)]
+        self._interpreter: Interpreter = opener(hardware.numerics, model, needs.ram_bytes)
+        self.arena_bytes = self._interpreter.arena_bytes
 
     def run(self, window: Int8) -> Int8:
-        """The interpreter's own output."""
-        return self._interpreter.run(window)
+        """The interpreter's own output, of the manifest's shape without the batch."""
+        return self._interpreter.run(window).reshape(self.manifest.output.shape[1:])
 
     def infer(self, raw: NDArray[np.float32]) -> Answer:
         """Answer to one raw sensor window; InputError when it is not the model's kind of window."""
         window = self._quantised(raw)
         start = time.perf_counter_ns()
         output = self._interpreter.run(window)
-        latency_ns = time.perf_counter_ns() - start
+        latency_ns = self._interpreter.latency_ns or time.perf_counter_ns() - start
         label = int(np.argmax(output))
         confidence = preprocess.dequantise(self.manifest.output, output.reshape(-1)[label : label + 1])
         return Answer(label, float(confidence[0]), latency_ns)

@@ -55,7 +55,7 @@ def build_device(config: AgentConfig, base: Path) -> Device:
     return Device(
         Parts(
             setting=setting,
-            store=Store(state_dir, Disk()),
+            store=Store(state_dir, Disk(), hardware),
             outbox=Outbox(state_dir / "outbox.sqlite", config.outbox.max_entries, config.outbox.max_bytes),
             sensor=open_sensor(config.sensor, base),
             broker=broker,

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Literal
 
 from device_agent.update_state import Attempt, State
 from device_agent.window import Window
-from wire.messages import BootId, Hardware, Reported, Status, Telemetry
+from wire.messages import BootId, Hardware, LatencyClock, Reported, Status, Telemetry
 from wire.states import Presence, Reason
 
 #: Connections of one boot that the session number has room for.
@@ -20,7 +19,7 @@ class Reports:
     """Builds the messages of one boot of one device."""
 
     def __init__(
-        self, device: str, boots: int, boot: BootId, hardware: Hardware, clock: Literal["device", "host"]
+        self, device: str, boots: int, boot: BootId, hardware: Hardware, clock: LatencyClock
     ) -> None:
         self._device = device
         self._boots = boots

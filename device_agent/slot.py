@@ -1,19 +1,21 @@
-"""One model slot: a directory with the signed manifest and the payload, partial or complete.
+"""One model slot: a directory with the signed manifest and the device's part of the payload.
 
 ``artifact.json`` names the bundle; ``payload.part`` grows during the download and is renamed to
-``payload.bin`` by the installation, so that a slot never needs space for two payloads.
+``payload.bin`` by the installation, so that a slot never needs space for two.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from device_agent.disk import Disk
+from device_agent.storage import Content
 from wire.errors import StoreError
 from wire.limits import MAX_BUNDLE_BYTES, MAX_PAYLOAD_BYTES
-from wire.manifest import Manifest, decode_manifest, digest_of, split_payload
-from wire.messages import decode, encode
+from wire.manifest import decode_manifest, digest_of
+from wire.messages import Hardware, decode, encode
+from wire.part import Part, part_of, split_part
 from wire.states import Reason
 from wire.trust import Artifact
 
@@ -21,18 +23,12 @@ from wire.trust import Artifact
 SYNC_EVERY_BYTES: Final = 256 * 1024
 
 
-class Content(NamedTuple):
-    """A bundle as it lies in a slot, every file checked against the manifest."""
-
-    manifest: Manifest
-    files: dict[str, bytes]
-
-
 class Slot:
     """The files of one slot; only the content's digest decides whether they may be used."""
 
-    def __init__(self, directory: Path, disk: Disk) -> None:
+    def __init__(self, directory: Path, disk: Disk, hardware: Hardware) -> None:
         self._disk = disk
+        self._hardware = hardware
         self._artifact = directory / "artifact.json"
         self._part = directory / "payload.part"
         self._payload = directory / "payload.bin"
@@ -44,12 +40,9 @@ class Slot:
             return 0
         return self._disk.size_bytes(self._part) or 0
 
-    def begin(self, artifact: Artifact, manifest: Manifest) -> int:
-        """Prepare for the download; returns the offset to go on from, a multiple of the chunk size."""
-        held = self.held_bytes(digest_of(artifact.manifest.encode()))
-        held = min(held, manifest.payload_bytes)
-        if held < manifest.payload_bytes:
-            held -= held % manifest.chunk_bytes
+    def begin(self, artifact: Artifact, part: Part) -> int:
+        """Prepare for the download; returns how many bytes of the part are there already."""
+        held = min(self.held_bytes(digest_of(artifact.manifest.encode())), part.length)
         if held:
             self._disk.truncate(self._part, held)
         else:
@@ -98,7 +91,7 @@ class Slot:
         data = next((d for p in payloads if (d := self._disk.read(p, MAX_BUNDLE_BYTES)) is not None), None)
         if data is None:
             raise StoreError(Reason.STORAGE, "the slot's payload is missing", "assign the model again")
-        return artifact, Content(manifest, split_payload(manifest, data))
+        return artifact, Content(manifest, split_part(part_of(manifest, self._hardware), data))
 
     def _read_artifact(self) -> Artifact | None:
         data = self._disk.read(self._artifact, MAX_PAYLOAD_BYTES)

@@ -11,21 +11,23 @@ from device_agent.disk import Disk
 from device_agent.slot import Slot
 from device_agent.update_state import State
 from wire.errors import StoreError
-from wire.messages import SlotName
+from wire.messages import Hardware, SlotName
 
 _MAX_STATE_BYTES: Final = 64 * 1024
 _MAX_COUNTER_BYTES: Final = 20
+#: Space that a download leaves free, for the state and the outbox.
+_RESERVE_BYTES: Final = 256 * 1024
 
 
 class Store:
     """The persistent side of one device."""
 
-    def __init__(self, directory: Path, disk: Disk) -> None:
+    def __init__(self, directory: Path, disk: Disk, hardware: Hardware) -> None:
         self.directory = directory
         self._disk = disk
         self._slots: dict[SlotName, Slot] = {
-            "a": Slot(directory / "slots" / "a", disk),
-            "b": Slot(directory / "slots" / "b", disk),
+            "a": Slot(directory / "slots" / "a", disk, hardware),
+            "b": Slot(directory / "slots" / "b", disk, hardware),
         }
 
     def slot(self, name: SlotName) -> Slot:
@@ -60,7 +62,7 @@ class Store:
 
     def free_bytes(self) -> int:
         """Space that is left for a download."""
-        return self._disk.free_bytes(self.directory)
+        return max(0, self._disk.free_bytes(self.directory) - _RESERVE_BYTES)
 
     @property
     def _state_file(self) -> Path:

@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from device_agent import update_state as u
 from device_agent.answering import Answering
@@ -17,20 +17,18 @@ from device_agent.failure import reason_of
 from device_agent.link import Link
 from device_agent.loaded_model import LoadedModel
 from device_agent.selftest import check_golden
-from device_agent.slot import Content
-from device_agent.store import Store
+from device_agent.storage import Content, Storage
 from device_agent.updater import step
+from runtimes import Opener, open_model
 from wire.errors import FleetError, RefusedError, StoreError, TrustError, WireError
-from wire.manifest import Manifest, check_fits
+from wire.manifest import Manifest
 from wire.messages import AttemptId, Hardware, ModelRef, SlotName
+from wire.part import check_fits, part_of
 from wire.states import Reason
 from wire.trust import Artifact, verify_manifest
 
 if TYPE_CHECKING:
     from tuf.api.metadata import Root
-
-#: Space that a download leaves free, for the state and the outbox.
-RESERVE_BYTES: Final = 256 * 1024
 
 log = logging.getLogger("tinyfleet.device")
 
@@ -44,6 +42,8 @@ class Setting(NamedTuple):
     director_root: Root
     now: Callable[[], datetime]
     patience: Patience = Patience()
+    open_model: Opener = open_model
+    """How this device runs a model."""
 
 
 class Updates:
@@ -52,7 +52,7 @@ class Updates:
     def __init__(
         self,
         setting: Setting,
-        store: Store,
+        store: Storage,
         link: Link,
         answering: Answering,
         counters: Counter[str],
@@ -183,13 +183,14 @@ class Updates:
         artifact = await fetch_artifact(self._link, digest, self._setting.patience)
         manifest = self._acceptable(artifact, attempt.bundle)
         slot = self._store.slot(attempt.slot)
-        missing = manifest.payload_bytes - min(manifest.payload_bytes, slot.held_bytes(digest))
-        if (free := self._store.free_bytes()) < missing + RESERVE_BYTES:
-            raise StoreError(Reason.STORAGE, f"{free} bytes free, {missing + RESERVE_BYTES} needed")
-        held = slot.begin(artifact, manifest)
+        part = part_of(manifest, self._setting.hardware)
+        missing = part.length - min(part.length, slot.held_bytes(digest))
+        if (free := self._store.free_bytes()) < missing:
+            raise StoreError(Reason.STORAGE, f"{free} bytes free for a download of {missing}")
+        held = slot.begin(artifact, part)
         self.post(u.DownloadStarted(attempt.id, held))
         try:
-            chunks = fetch_chunks(self._link, digest, manifest, held, self._setting.patience)
+            chunks = fetch_chunks(self._link, digest, manifest, part, held, self._setting.patience)
             async with aclosing(chunks):
                 async for data in chunks:
                     slot.append(data)
@@ -243,4 +244,6 @@ class Updates:
 
     def _load(self, slot: SlotName, ref: ModelRef) -> tuple[LoadedModel, Content]:
         content = self._store.slot(slot).load(ref.digest)
-        return LoadedModel(ref, content.manifest, content.files, self._setting.hardware), content
+        setting = self._setting
+        model = LoadedModel(ref, content.manifest, content.files, setting.hardware, setting.open_model)
+        return model, content

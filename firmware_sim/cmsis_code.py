@@ -84,8 +84,8 @@ def _dims(*lengths: int) -> str:
 
 
 def _convolution(node: Node, turn: int, *, depthwise: bool) -> Made:
-    shape, options = node.constant(1).shape, node.options
-    where = windows(node, shape[1:3], (options.dilationHFactor, options.dilationWFactor))
+    shape = node.constant(1).shape
+    where = windows(node, shape[1:3])
     constants, _ = _layer(node, turn, where.out_c)
     kind = "dw_conv" if depthwise else "conv"
     multiple = f"{where.out_c // where.in_c}, " if depthwise else ""

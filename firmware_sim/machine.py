@@ -22,7 +22,7 @@ _PAGE: Final = 4096
 _PAINT: Final = b"\xa5"
 _LETTER: Final = struct.Struct("<IiII")
 """``letter`` of firmware/main.c: command, status, image, slot_bytes."""
-_BIND, _INVOKE = 1, 2
+_BIND, _INVOKE, _RESET = 1, 2, 3
 _PENDING: Final = -1000
 _STATUS: Final = {
     1: "there is no image", 2: "the image is of another format", 3: "the image is damaged",
@@ -69,6 +69,10 @@ class Machine:
     def invoke(self) -> None:
         """One inference; HardFaultError when the core stops."""
         self._command(_INVOKE, 0, 0)
+
+    def reset_state(self) -> None:
+        """Have a stateful model forget what it has seen: a new stream begins."""
+        self._command(_RESET, 0, 0)
 
     def write(self, address: int, data: bytes) -> None:
         """What a driver or DMA would leave in memory."""

@@ -72,7 +72,7 @@ class Profiler:
             counts=self._counts.ctypes.data,
             taken=self._taken.ctypes.data,
         )
-        self._library = ctypes.CDLL(str(host_library(_SOURCE)))
+        self._library = ctypes.CDLL(str(host_library("profile", [_SOURCE])))
         self._hook = ctypes.c_size_t()
         status = uclib.uc_hook_add(
             machine.engine._uch,

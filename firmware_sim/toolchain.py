@@ -77,14 +77,32 @@ def build(
     return _cached("firmware.elf", inputs, link)
 
 
-def host_library(source: Path) -> Path:
-    """A C file as a shared library for this machine."""
-    flags = ("-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")
+def assembled(source: Path, cpu: str) -> Path:
+    """The ELF of one assembly file that needs nothing else and runs anywhere."""
+    flags = (*_FLAGS, f"-mcpu={cpu}")
 
     def build(folder: Path) -> None:
-        _zig(folder, ["cc", *flags, "-o", "made", str(source)])
+        _zig(folder, ["cc", *flags, "-nostdlib", "-Wl,--entry=0", "-o", "made", str(source)])
 
-    return _cached(f"{source.stem}.so", [source.read_bytes(), *map(str.encode, flags)], build)
+    return _cached(f"{source.stem}.elf", [source.read_bytes(), *map(str.encode, flags)], build)
+
+
+def host_library(name: str, sources: Sequence[Path]) -> Path:
+    """C files, and the headers beside them, as a shared library for this machine."""
+    flags = ("-O2", "-shared", "-fPIC", "-fno-sanitize=undefined", "-Wall", "-Wextra", "-Werror")
+    beside = sorted({header for source in sources for header in source.parent.glob("*.h")})
+
+    def build(folder: Path) -> None:
+        _zig(folder, ["cc", *flags, "-o", "made", *map(str, sources)])
+
+    texts = [file.read_bytes() for file in (*sources, *beside)]
+    return _cached(f"{name}.so", [*texts, *map(str.encode, flags)], build)
+
+
+def runtime_library() -> Path:
+    """The firmware's runtime and kernels for this machine: the same C, without assembly."""
+    sources = [file for file in sorted(_FIRMWARE.glob("*.c")) if file.stem not in ("main", "startup")]
+    return host_library("runtime", sources)
 
 
 def _object(source: Path, flags: Sequence[str]) -> Path:

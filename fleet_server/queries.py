@@ -138,7 +138,7 @@ def scores(store: Store) -> list[Row]:
 
 
 def latencies(store: Store) -> list[Row]:
-    """Latency quantiles by version and clock ("device", or the "host" of a simulated device)."""
+    """Latency quantiles by version and clock (see wire.messages.LatencyClock)."""
     histograms: dict[tuple[str, int, str], dict[int, int]] = {}
     for row in store.rows(
         """SELECT v.model, v.version, clock, bucket, sum(count) AS count

@@ -48,12 +48,13 @@ def store_reported(db: Database, report: Reported, now: float) -> Outcome:
     db.execute(
         """UPDATE devices SET seen_at = ?, boot = ?, seq = ?,
                board = ?, target = ?, numerics = ?, runtime = ?, ram_bytes = ?, flash_bytes = ?,
+               format = ?,
                model = ?, version = ?, digest = ?, slots = ?,
                attempt = ?, state = ?, reason = ?, detail = ? WHERE device = ?""",
         (
             *(now, report.boot, report.seq),
             *(hardware.board, hardware.target, hardware.numerics, hardware.runtime),
-            *(hardware.ram_bytes, hardware.flash_bytes),
+            *(hardware.ram_bytes, hardware.flash_bytes, hardware.format),
             *((running.model, running.version, running.digest) if running else (None, None, None)),
             msgspec.json.encode(report.slots).decode(),
             *(report.attempt, report.state, report.reason, report.detail, report.device),

@@ -29,8 +29,9 @@ from fleet_server.rollout import (
 )
 from fleet_server.store import first, only
 from wire.errors import FleetError, NotFoundError, RefusedError
-from wire.manifest import Manifest, check_fits, decode_manifest
+from wire.manifest import Manifest, decode_manifest
 from wire.messages import Hardware
+from wire.part import check_fits
 from wire.states import Reason, RolloutState, UpdateState
 
 

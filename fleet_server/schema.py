@@ -161,3 +161,9 @@ def m004_telemetry(db: Database) -> None:
             message TEXT NOT NULL,
             payload BLOB NOT NULL
         )""")
+
+
+@MIGRATIONS()
+def m005_model_format(db: Database) -> None:
+    """Which form of model each device's runtime executes."""
+    db.execute("ALTER TABLE devices ADD COLUMN format TEXT NOT NULL DEFAULT 'tflite'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -15,8 +16,17 @@ Int8 = NDArray[np.int8]
 class Interpreter(Protocol):
     """One loaded model with one int8 input and one int8 output."""
 
+    arena_bytes: int | None
+    """Of the tensor arena; None where there is none."""
+    latency_ns: int | None
+    """What one inference takes where that is not what the host's clock says; None: time it."""
+
     def run(self, window: Int8) -> Int8:
         """Output of one inference; shapes without the batch axis."""
+
+
+Opener = Callable[[NumericsFamily, bytes, int | None], Interpreter]
+"""Like ``open_model``."""
 
 
 def open_model(numerics: NumericsFamily, model: bytes, arena_bytes: int | None = None) -> Interpreter:

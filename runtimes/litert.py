@@ -25,6 +25,9 @@ except ModuleNotFoundError:
 class LiteRtInterpreter:
     """One model in LiteRT, single-threaded so that latency is comparable."""
 
+    arena_bytes: int | None = None
+    latency_ns: int | None = None
+
     def __init__(self, model: bytes) -> None:
         try:
             with captured():  # it announces its delegate

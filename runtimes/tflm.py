@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final, NamedTuple, cast
 
@@ -30,7 +31,10 @@ class Arena(NamedTuple):
 class TflmInterpreter:
     """One model in TFLM; construction fails when it does not fit the arena."""
 
+    latency_ns: int | None = None
+
     def __init__(self, model: bytes, arena_bytes: int | None = None) -> None:
+        self.arena_bytes = arena_bytes
         with captured() as log:
             try:
                 self._interpreter = _runtime.Interpreter.from_bytes(model, arena_size=arena_bytes)
@@ -54,8 +58,17 @@ class TflmInterpreter:
             return [self._interpreter.get_output(place) for place in range(outputs)]
         except (RuntimeError, ValueError) as error:
             raise RefusedError(
-                Reason.RUNTIME_REFUSED, f"TFLM cannot run the model: {error}", "check the conversion"
+                Reason.RUNTIME_REFUSED,
+                f"TFLM cannot run the model: {self._complaint() or error}",
+                "check the conversion",
             ) from error
+
+    def _complaint(self) -> str:
+        """What TFLM says when the inference is tried again; the first time nobody listened, to be fast."""
+        with captured() as log:
+            with suppress(RuntimeError, ValueError):
+                self._interpreter.invoke()
+            return _reason(log())
 
     def arena(self) -> Arena:
         """Arena use after at least one inference."""

@@ -13,8 +13,8 @@ from wire.states import NumericsFamily
 
 PAGE = Path(__file__).parents[1] / "docs" / "boards.md"
 WANTED = (
-    "ek-ra8d1 esp32-s3 linux-pc nano33ble nucleo-h7a3zi nucleo-l4r5zi nucleo-u575zi rpi-4 rpi-pico "
-    "rpi-pico-2 rpi-zero-2w"
+    "ek-ra8d1 esp32-s3 grove-vision-ai-v2 linux-pc nano33ble nucleo-h7a3zi nucleo-l4r5zi nucleo-u575zi rpi-4 "
+    "rpi-pico rpi-pico-2 rpi-zero-2w"
 )
 
 
@@ -32,6 +32,7 @@ def test_figures_hold_together(name: str):
     assert board.source
     assert board.runtime_source
     assert board.reserved_flash_bytes >= (board.runtime_flash_bytes or 0)
+    assert (board.npu is None) is (board.npu_clock_mhz is None) is (not board.npu_source)
     assert (board.runtime_flash_bytes is None) is (board.numerics is NumericsFamily.XNNPACK)
 
 

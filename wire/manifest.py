@@ -1,8 +1,8 @@
 """The bundle manifest: what is shipped for one version of a model, and where it may run.
 
 A bundle's identity is the SHA-256 of its manifest's bytes. The manifest names every file by
-length and SHA-256. The files a device needs travel as one *payload*: their bytes one after the
-other in manifest order, cut into chunks of ``chunk_bytes``.
+length and SHA-256. The files that devices need travel as one *payload*: their bytes one after the
+other in manifest order, cut into chunks of ``chunk_bytes``; see wire.part.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from wire.errors import RefusedError, TrustError, WireError
+from wire.errors import WireError
 from wire.limits import MAX_BUNDLE_BYTES, MAX_CHANNELS, MAX_CLASSES, MAX_MANIFEST_BYTES
-from wire.messages import Digest, Hardware, Message, ModelRef, Name, Version
+from wire.messages import Digest, Message, ModelRef, Name, Version
 from wire.sketch import Count
-from wire.states import NumericsFamily, Reason
+from wire.states import NumericsFamily
 
 MODEL_FILE: Final = "model.tflite"
+IMAGE_FILE: Final = "model.img"
 MANIFEST_FILE: Final = "manifest.json"
 SIGNATURE_FILE: Final = "signature.json"
 CARD_FILE: Final = "model_card.md"
@@ -75,9 +76,9 @@ class TargetNeeds(Message, frozen=True, kw_only=True):
 
     numerics: NumericsFamily
     ram_bytes: Count
-    """For tflm: the smallest arena that the interpreter was really constructed with."""
+    """For tflm: the larger of the smallest arena that TFLM was really constructed with, and the image's."""
     flash_bytes: Count
-    """The payload as stored in a slot."""
+    """The part of the payload as stored in a slot."""
 
 
 class Score(Message, frozen=True, kw_only=True):
@@ -187,48 +188,3 @@ def _check_files(manifest: Manifest) -> None:
             f"the device's files are {manifest.payload_bytes} bytes, over {MAX_BUNDLE_BYTES}",
             "make a smaller model",
         )
-
-
-def split_payload(manifest: Manifest, payload: bytes) -> dict[str, bytes]:
-    """Cut the payload into its files and check each; TrustError when one is not what was signed."""
-    if len(payload) != manifest.payload_bytes:
-        raise TrustError(
-            Reason.DIGEST_MISMATCH,
-            f"payload has {len(payload)} bytes, the manifest says {manifest.payload_bytes}",
-            "download it again",
-        )
-    files: dict[str, bytes] = {}
-    start = 0
-    for entry in manifest.device_files:
-        data = payload[start : start + entry.bytes]
-        if digest_of(data) != entry.sha256:
-            raise TrustError(
-                Reason.DIGEST_MISMATCH, f"{entry.path} is not the file that was signed", "download it again"
-            )
-        files[entry.path] = data
-        start += entry.bytes
-    return files
-
-
-def check_fits(manifest: Manifest, hardware: Hardware) -> TargetNeeds:
-    """What the model needs on this hardware; RefusedError when it cannot run there."""
-    needs = manifest.targets.get(hardware.target)
-    if needs is None or needs.numerics is not hardware.numerics:
-        raise RefusedError(
-            Reason.WRONG_TARGET,
-            f"{manifest.model} v{manifest.version} is not built for {hardware.target} ({hardware.numerics})",
-            f"convert it with --target {hardware.target}",
-        )
-    if needs.ram_bytes > hardware.ram_bytes:
-        raise RefusedError(
-            Reason.OUT_OF_RAM,
-            f"needs {needs.ram_bytes} bytes of RAM, {hardware.board} gives {hardware.ram_bytes}",
-            "ship a smaller model to this board",
-        )
-    if needs.flash_bytes > hardware.flash_bytes:
-        raise RefusedError(
-            Reason.OUT_OF_FLASH,
-            f"needs {needs.flash_bytes} bytes of flash, {hardware.board} gives {hardware.flash_bytes}",
-            "ship a smaller model to this board",
-        )
-    return needs

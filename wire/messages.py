@@ -20,6 +20,9 @@ AttemptId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
 SlotName = Literal["a", "b"]
 Version = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
+LatencyClock = Literal["device", "emulated", "host"]
+"""device: measured on it; emulated: estimated cycles of an emulated core at the board's clock; host: of the
+machine that simulates the device, which says nothing of the board."""
 Detail = Annotated[str, msgspec.Meta(max_length=240)]
 
 
@@ -46,6 +49,8 @@ class Hardware(Message, frozen=True, kw_only=True):
     """RAM that a model may use: for the tflm family, the arena."""
     flash_bytes: Count
     """Storage of one model slot."""
+    format: Literal["tflite", "image"] = "tflite"
+    """The form of model that the runtime executes; see wire.image."""
 
 
 class ServerState(Message, frozen=True, kw_only=True):
@@ -106,8 +111,8 @@ class Telemetry(Message, frozen=True, kw_only=True):
     """Index in a replayed stream of the first of the ``n`` inputs; None for a live sensor."""
     stride: Annotated[int, msgspec.Meta(ge=1, le=2**31)] = 1
     """Step from one replayed input to the next: the window is positions first, first + stride, ..."""
-    latency_clock: Literal["device", "host"]
-    """Whose time it is: a simulated device has only its host's."""
+    latency_clock: LatencyClock
+    """Whose time it is."""
     latency: Histogram
     """Microseconds, as in :mod:`wire.sketch`."""
     latency_sum_us: Count

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from converter.image.graph import Graph
+from converter.image.state import State, state_of
 from converter.image.step import Step
 from converter.planning.buffers import Buffer
 from converter.planning.search import search
@@ -23,11 +24,14 @@ class Arena(NamedTuple):
     bytes: int
     shared: int
     """Outputs that are written over inputs."""
+    state: State
+    """Its tensors are the first in the arena."""
 
 
 def plan(graph: Graph, steps: Sequence[Step], aliases: dict[int, int]) -> Arena:
     """``aliases``: tensors that are the same bytes as another."""
-    first, last = _lifetimes(graph, steps, aliases)
+    state = state_of(graph, steps)
+    first, last = _lifetimes(graph, steps, aliases, state)
     home = dict(aliases)
     shared = sum(_share(step, scope, home, first, last) for scope, step in enumerate(steps, start=1))
     sizes: dict[int, int] = {}
@@ -45,11 +49,13 @@ def plan(graph: Graph, steps: Sequence[Step], aliases: dict[int, int]) -> Arena:
         if step.scratch_bytes
     ]
     found = search(buffers)
+    offsets = {**state.offsets, **{buffer: state.bytes + at for buffer, at in found.offsets.items()}}
     return Arena(
-        {index: found.offsets[_root(home, index)] for index in {*first, *home}},
-        tuple(found.offsets.get(count + scope, 0) for scope in range(1, len(steps) + 1)),
-        found.head,
+        {index: offsets[_root(home, index)] for index in {*first, *home, *state.offsets}},
+        tuple(offsets.get(count + scope, 0) for scope in range(1, len(steps) + 1)),
+        state.bytes + found.head,
         shared,
+        state,
     )
 
 
@@ -65,7 +71,7 @@ def _share(step: Step, scope: int, home: dict[int, int], first: dict[int, int], 
 
 
 def _lifetimes(
-    graph: Graph, steps: Sequence[Step], aliases: dict[int, int]
+    graph: Graph, steps: Sequence[Step], aliases: dict[int, int], state: State
 ) -> tuple[dict[int, int], dict[int, int]]:
     """First and last step, from 1, of every tensor that is no alias; the input is there before."""
     given = _root(aliases, graph.input.index)
@@ -73,8 +79,9 @@ def _lifetimes(
     for scope, step in enumerate(steps, start=1):
         for index in (*step.reads, *step.writes):
             root = _root(aliases, index)
-            first.setdefault(root, scope)
-            last[root] = scope
+            if root not in state.offsets:
+                first.setdefault(root, scope)
+                last[root] = scope
     last[_root(aliases, graph.output.index)] = len(steps)
     return first, last
 

@@ -41,8 +41,11 @@ def channels(node: Node, weights: Array, bias_at: int) -> Channels:
     scales = np.array(kernel.scales, np.float64)
     if len(scales) not in (1, outputs):
         raise node.refused(f"has {len(scales)} scales for {outputs} outputs")
-    real = given.scale * np.broadcast_to(scales, outputs) / made.scale
-    found = [multiplier(float(value)) for value in real]
+    product = given.scale * np.broadcast_to(scales, outputs)
+    if node.name == "FULLY_CONNECTED" and len(scales) == 1:
+        # GetQuantizedConvolutionMultipler multiplies in float32, all others in double.
+        product = product.astype(np.float32).astype(np.float64)
+    found = [multiplier(float(value)) for value in product / made.scale]
     bias = _bias(node, bias_at, outputs)
     whole = weights.astype(np.int64)
     folded = bias - given.zero * whole.sum(axis=1)

@@ -2,27 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from converter.image import arena, conv, depthwise, pool, softmax
+from converter.image import (
+    arena,
+    binary,
+    conv,
+    depthwise,
+    dequantize,
+    lookup,
+    lstm,
+    movement,
+    padding,
+    pool,
+    reduce,
+    resize,
+    softmax,
+    svdf,
+)
 from converter.image.arena import Arena
 from converter.image.graph import Array, Graph, Node, read
+from converter.image.lookup import Tabulate, tables_in_child
 from converter.image.step import Step
 from wire.errors import RefusedError
 from wire.image import HEADER_BYTES, ImageHeader, seal
 
 STEPS: Final[dict[str, Callable[[Node], Step]]] = {
+    "ADD": binary.sum_of,
     "AVERAGE_POOL_2D": pool.pool,
+    "CONCATENATION": movement.concatenation,
     "CONV_2D": conv.conv,
     "DEPTHWISE_CONV_2D": depthwise.depthwise,
+    "DEQUANTIZE": dequantize.dequantize,
     "FULLY_CONNECTED": conv.dense,
+    "MAXIMUM": binary.extreme,
     "MAX_POOL_2D": pool.pool,
+    "MEAN": reduce.reduce,
+    "MINIMUM": binary.extreme,
+    "MIRROR_PAD": padding.mirror_pad,
+    "MUL": binary.product,
+    "PACK": movement.pack,
+    "PAD": padding.pad,
+    "PADV2": padding.pad,
+    "REDUCE_MAX": reduce.reduce,
+    "REDUCE_MIN": reduce.reduce,
+    "RESIZE_NEAREST_NEIGHBOR": resize.nearest,
+    "SLICE": movement.slice_of,
     "SOFTMAX": softmax.softmax,
+    "SPLIT": movement.split,
+    "SPLIT_V": movement.split,
+    "STRIDED_SLICE": movement.strided_slice,
+    "SUB": binary.sum_of,
+    "SUM": reduce.reduce,
+    "SVDF": svdf.svdf,
+    "TRANSPOSE": movement.transpose,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm.lstm,
+    "UNPACK": movement.unpack,
 }
-"""By operator. What is not here and not in FOLDED is refused by name."""
+"""By operator. What is not here, not in FOLDED and has no table (lookup.py) is refused by name."""
 FOLDED: Final = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE"})
 """The same bytes under another shape: nothing is left to execute."""
 _CONSTANT_ALIGNMENT: Final = 4
@@ -39,15 +79,17 @@ class Image(NamedTuple):
     arena: Arena
 
 
-def compile_image(model: bytes) -> Image:
+def compile_image(model: bytes, tabulate: Tabulate = tables_in_child) -> Image:
     """RefusedError names the operator that the runtime does not execute; InputError for a damaged file."""
     graph = read(model)
     nodes = _needed(graph)
-    steps = [_step(node) for node in nodes if node.name not in FOLDED]
+    known = lookup.lookups([node for node in nodes if lookup.tabulated(node)], tabulate)
+    steps = [_step(node, known) for node in nodes if node.name not in FOLDED]
     aliases = {node.output.index: node.input(0).index for node in nodes if node.name in FOLDED}
     planned = arena.plan(graph, steps, aliases)
     body = _Body()
     records = [_record(step, body.places(planned, turn)) for turn, step in enumerate(steps)]
+    state_at = body.hold(planned.state.values) if planned.state.values.any() else 0
     ops_at = HEADER_BYTES + len(body.constants)
     header = ImageHeader(
         magic=0,
@@ -57,8 +99,8 @@ def compile_image(model: bytes) -> Image:
         ops=len(steps),
         ops_at=ops_at,
         arena_bytes=planned.bytes,
-        state_bytes=0,
-        state_at=0,
+        state_bytes=planned.state.bytes,
+        state_at=state_at,
         input_at=planned.tensors[graph.input.index],
         input_bytes=graph.input.nbytes,
         output_at=planned.tensors[graph.output.index],
@@ -68,7 +110,11 @@ def compile_image(model: bytes) -> Image:
     return Image(data, header, tuple(step.name for step in steps), planned)
 
 
-def _step(node: Node) -> Step:
+def _step(node: Node, known: Mapping[int, Step]) -> Step:
+    if any(made.variable for made in node.outputs):
+        raise node.refused("writes a variable")
+    if node.place in known:
+        return known[node.place]
     if node.name not in STEPS:
         raise node.refused("is not among its kernels")
     return STEPS[node.name](node)

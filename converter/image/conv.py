@@ -18,25 +18,42 @@ _SCRATCH_OF_BLOCK = 24
 def conv(node: Node) -> Step:
     """CONV_2D; weights (outputs, height, width, inputs)."""
     weights = node.constant(1)
-    options = node.options
-    where = windows(node, weights.shape[1:3], (options.dilationHFactor, options.dilationWFactor))
-    if weights.dtype != np.int8 or weights.shape[3] != where.in_c:
+    where = windows(node, weights.shape[1:3])
+    if weights.dtype != np.int8 or weights.ndim != 4 or len(weights) != where.out_c:
         raise node.refused(f"has weights of {weights.dtype}, {weights.shape}")
-    return _step(node, where, weights.reshape(len(weights), -1))
+    if where.in_c % weights.shape[3] or where.out_c % (where.in_c // weights.shape[3]):
+        raise node.refused(
+            f"has {where.in_c} inputs and {where.out_c} outputs in groups of {weights.shape[3]}"
+        )
+    return step(node, where, _ungrouped(weights, where.in_c).reshape(len(weights), -1))
+
+
+def _ungrouped(weights: Array, inputs: int) -> Array:
+    """A group of channels sees its own inputs only: all others get weights of zero."""
+    outputs, height, width, depth = weights.shape
+    groups = inputs // depth
+    if groups == 1:
+        return weights
+    whole = np.zeros((groups, outputs // groups, height, width, groups, depth), weights.dtype)
+    for group, own in enumerate(weights.reshape(groups, -1, height, width, depth)):
+        whole[group, :, :, :, group] = own
+    return whole.reshape(outputs, height, width, inputs)
 
 
 def dense(node: Node) -> Step:
     """FULLY_CONNECTED; weights (outputs, inputs)."""
+    node.require_int8()
     weights = node.constant(1)
-    if weights.dtype != np.int8 or node.input(0).size % weights.shape[1]:
+    if weights.dtype != np.int8 or weights.ndim != 2 or node.input(0).size % max(1, weights.shape[1]):
         raise node.refused(f"has weights of {weights.dtype}, {weights.shape}")
     outputs, inputs = weights.shape
     rows = node.input(0).size // inputs
     where = Windows(1, rows, inputs, 1, rows, outputs, 1, 1, 1, 1, 1, 1, 0, 0)
-    return _step(node, where, weights)
+    return step(node, where, weights)
 
 
-def _step(node: Node, where: Windows, weights: Array) -> Step:
+def step(node: Node, where: Windows, weights: Array) -> Step:
+    """``weights`` (outputs, values of a window)."""
     found = channels(node, weights, 2)
     blocks = -(-weights.shape[1] // _BLOCK)
     # Short rows would be read beyond their end, and outputs over inputs need the inputs put aside.

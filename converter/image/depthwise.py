@@ -21,12 +21,15 @@ _MOST_ROWS: Final = 32
 def depthwise(node: Node) -> Step:
     """Weights (1, height, width, outputs)."""
     weights = node.constant(1)
-    options = node.options
-    where = windows(node, weights.shape[1:3], (options.dilationHFactor, options.dilationWFactor))
-    if weights.dtype != np.int8 or weights.shape[3] != where.out_c:
+    where = windows(node, weights.shape[1:3])
+    if weights.dtype != np.int8 or weights.ndim != 4 or weights.shape[3] != where.out_c:
         raise node.refused(f"has weights of {weights.dtype}, {weights.shape}")
-    if where.out_c != where.in_c or where.kernel_h > _MOST_ROWS:
-        raise node.refused(f"has {where.out_c} outputs of {where.in_c} inputs, {where.kernel_h} rows high")
+    if where.out_c % where.in_c:
+        raise node.refused(f"has {where.out_c} outputs of {where.in_c} inputs")
+    if where.kernel_h > _MOST_ROWS:
+        raise node.refused(f"is {where.kernel_h} rows high")
+    if where.in_c == 1:
+        return conv.step(node, where, weights.reshape(-1, where.out_c).T)
     return _step(node, where, weights[0])
 
 
@@ -52,6 +55,7 @@ def _step(node: Node, where: Windows, weights: Array) -> Step:
             row,
             places.constant(_by_lanes(weights)),
             places.constant(found.table),
+            where.out_c // where.in_c,
         ]
 
     return Step(
@@ -68,15 +72,15 @@ def _step(node: Node, where: Windows, weights: Array) -> Step:
 def _row_bytes(where: Windows) -> int:
     """Of a row with everything that any window touches."""
     reach = (where.out_w - 1) * where.stride_w + (where.kernel_w - 1) * where.dilation_w + 1
-    return max(reach, where.pad_left + where.in_w) * where.in_c
+    return max(reach, where.pad_left + where.in_w) * where.out_c
 
 
 def _follows(where: Windows) -> bool:
     """Whether no output row covers an input row that is not in the ring yet."""
     span = (where.kernel_h - 1) * where.dilation_h + 1
     return all(
-        (y + 1) * where.out_w
-        <= max(0, min(where.in_h, y * where.stride_h - where.pad_top + span)) * where.in_w
+        (y + 1) * where.out_w * where.out_c
+        <= max(0, min(where.in_h, y * where.stride_h - where.pad_top + span)) * where.in_w * where.in_c
         for y in range(where.out_h)
     )
 

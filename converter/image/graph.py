@@ -93,6 +93,12 @@ class Node:
         """The first result."""
         return self.outputs[0]
 
+    def require_int8(self) -> None:
+        """RefusedError unless both the first operand and the result are int8 and hold something."""
+        given, made = self.input(0), self.output
+        if (given.dtype, made.dtype) != ("INT8", "INT8") or not given.size or not made.size:
+            raise self.refused(f"goes from {given.dtype} {given.shape} to {made.dtype} {made.shape}")
+
     def refused(self, why: str) -> RefusedError:
         """The error for an operator that the runtime cannot execute."""
         return RefusedError(

@@ -20,10 +20,15 @@ _OUTPUT: Final = (1 / 256, -128)
 def softmax(node: Node) -> Step:
     """Over the last axis."""
     given, made = node.input(0), node.output
-    if not math.isclose(made.scale, _OUTPUT[0], rel_tol=1e-3) or made.zero != _OUTPUT[1]:
+    if (made.scale, made.zero) != _OUTPUT:
         raise node.refused(f"has an output scale of {made.scale:g} and zero point {made.zero}")
+    node.require_int8()
     depth = given.shape[-1]
-    table = _exponentials(float(node.options.beta), given.scale)
+    stretch = float(node.options.beta) * given.scale * 2 ** (31 - _INTEGER_BITS)
+    if not stretch > 1:
+        # TFLM aborts there (QuantizeMultiplierGreaterThanOne).
+        raise node.refused(f"has a beta of {node.options.beta:g} for an input scale of {given.scale:g}")
+    table = _exponentials(stretch)
 
     def words(places: Places) -> list[int]:
         return [
@@ -37,9 +42,9 @@ def softmax(node: Node) -> Step:
     return Step(KIND, node.name, (given.index,), (made.index,), words, over=(given.index,))
 
 
-def _exponentials(beta: float, scale: float) -> Array:
+def _exponentials(stretch: float) -> Array:
     """Exp of each distance from the maximum, Q31; 0 where TFLM leaves it out (PreprocessSoftmaxScaling)."""
-    found = multiplier(min(beta * scale * 2 ** (31 - _INTEGER_BITS), 2.0**31 - 1))
+    found = multiplier(min(stretch, 2.0**31 - 1))
     radius = math.floor((2**_INTEGER_BITS - 1) * 2 ** (31 - _INTEGER_BITS) / 2**found.shift)
     values = [
         exp_of_negative(multiply_high(-distance * 2**found.shift, found.scale)) if distance <= radius else 0

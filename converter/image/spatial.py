@@ -36,12 +36,16 @@ class Windows(NamedTuple):
         ) == (self.out_h, self.out_w)
 
 
-def windows(node: Node, kernel: tuple[int, int], dilation: tuple[int, int] = (1, 1)) -> Windows:
+def windows(node: Node, kernel: tuple[int, ...]) -> Windows:
     """Of a node that goes from one (1, height, width, depth) to another; RefusedError for others."""
+    node.require_int8()
     given, made, options = node.input(0).shape, node.output.shape, node.options
     if len(given) != 4 or len(made) != 4 or given[0] != 1 or made[0] != 1 or options is None:
         raise node.refused(f"goes from {given} to {made}")
     stride = int(options.strideH), int(options.strideW)
+    dilation = [int(getattr(options, f"dilation{axis}Factor", 1)) for axis in "HW"]
+    if len(kernel) != 2 or min(*kernel, *stride, *dilation, *given, *made) < 1:
+        raise node.refused(f"has a kernel of {kernel}, strides of {stride} and dilations of {dilation}")
     pads = [
         _before(length, made[axis + 1], kernel[axis], stride[axis], dilation[axis])
         if options.padding == _SAME

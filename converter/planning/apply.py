@@ -11,8 +11,8 @@ from converter import flatbuffer, lint
 from converter.arena import ArenaReport
 from converter.execution import Executed, execute
 from converter.planning.buffers import buffers_of
-from converter.planning.offline import plan_in, with_plan
-from converter.planning.search import search
+from converter.planning.offline import with_plan
+from converter.planning.search import Plan, Proof, search
 from wire.errors import RefusedError
 from wire.states import NumericsFamily
 
@@ -27,13 +27,15 @@ class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     """Why it was not, or how good the plan is."""
     head: int
-    """Head under the plan that the file now has."""
+    """Head under the plan that the file now has, scratch memory left out."""
     greedy_head: int
     """Head by TFLM's own planner, reproduced."""
     lower_bound: int
     """No plan can be smaller."""
     optimal: bool
-    """Whether the head is the lower bound."""
+    """Whether it is proven that no plan has a smaller head."""
+    proof: Proof = "none"
+    """How: the head is the lower bound, or a search through all plans found no smaller one."""
     scratch_bytes: int
     """What kernels ask for beside the tensors: measured head less the reproduced one; 0 if one was inside."""
     before: ArenaReport
@@ -45,28 +47,17 @@ class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
 def plan_model(model: bytes) -> tuple[bytes, PlanReport]:
     """The model with a better memory plan inside, or unchanged with the reason; never worse.
 
-    Raises RefusedError or InputError for a model that is not a runnable int8 one.
+    A plan that the file has already is kept unless the new one is better. Raises RefusedError or
+    InputError for a model that is not a runnable int8 one.
     """
     parsed = flatbuffer.parse(model)
     spec, _ = lint.check(parsed)
-    plan = search(buffers_of(parsed))
+    buffers = buffers_of(parsed)
+    plan = search(buffers)
     inputs = np.random.default_rng(_SEED).integers(-128, 128, (INPUTS, *spec.shape[1:]), np.int8)
     before = execute(NumericsFamily.TFLM, model, inputs, measure_arena=True)
-    arena = _arena(before)
-    report = PlanReport(
-        applied=False,
-        why="TFLM's own plan is optimal"
-        if plan.greedy_head == plan.lower_bound
-        else "no better plan was found",
-        head=plan.greedy_head,
-        greedy_head=plan.greedy_head,
-        lower_bound=plan.lower_bound,
-        optimal=plan.greedy_head == plan.lower_bound,
-        scratch_bytes=0 if plan_in(model) else arena.head - plan.greedy_head,
-        before=arena,
-        after=arena,
-    )
-    if plan.head >= plan.greedy_head:
+    report = _unplanned(plan, _arena(before), has_plan=parsed.plan is not None)
+    if plan.head >= report.head:
         return model, report
     planned = with_plan(model, plan.offsets)
     try:
@@ -74,18 +65,45 @@ def plan_model(model: bytes) -> tuple[bytes, PlanReport]:
     except RefusedError as error:
         return model, msgspec.structs.replace(report, why=f"TFLM refuses the plan: {error.message}"[:200])
     identical = int((after.outputs == before.outputs).reshape(INPUTS, -1).all(axis=1).sum())
-    if identical != INPUTS or _arena(after).confirmed_min >= arena.confirmed_min:
+    if identical != INPUTS or _arena(after).confirmed_min >= report.before.confirmed_min:
         return model, msgspec.structs.replace(
             report, why="the planned file is no better", identical=identical
         )
     return planned, msgspec.structs.replace(
         report,
         applied=True,
-        why="optimal: the head is the lower bound" if plan.optimal else "better, not proven optimal",
+        why=_WHY[plan.proof],
         head=plan.head,
         optimal=plan.optimal,
+        proof=plan.proof,
         after=_arena(after),
         identical=identical,
+    )
+
+
+_WHY: Final[dict[Proof, str]] = {
+    "bound": "optimal: the head is the lower bound",
+    "exhaustion": "optimal: every smaller plan was ruled out",
+    "none": "better, not proven optimal",
+}
+
+
+def _unplanned(plan: Plan, arena: ArenaReport, *, has_plan: bool) -> PlanReport:
+    """What there is to say of the file as it came; its head under its own plan is the measured one."""
+    head = arena.head if has_plan else plan.greedy_head
+    optimal = plan.optimal and head == plan.head
+    owner = "the file's plan" if has_plan else "TFLM's own plan"
+    return PlanReport(
+        applied=False,
+        why=f"{owner} is optimal" if optimal else "no better plan was found",
+        head=head,
+        greedy_head=plan.greedy_head,
+        lower_bound=plan.lower_bound,
+        optimal=optimal,
+        proof=plan.proof if optimal else "none",
+        scratch_bytes=0 if has_plan else arena.head - plan.greedy_head,
+        before=arena,
+        after=arena,
     )
 
 

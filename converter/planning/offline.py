@@ -14,13 +14,13 @@ from typing import Any, Final
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from converter.flatbuffer import parse
+from converter.flatbuffer import PLAN_NAME, Model, parse
 from converter.planning.builder import AlignedBuilder
+from converter.planning.placement import Offsets
 from wire.errors import InputError
 
-NAME: Final = b"OfflineMemoryAllocation"
 _VERSION: Final = 1
-_HEADER_WORDS: Final = 3
+HEADER_WORDS: Final = 3
 _WORD: Final = np.dtype("<i4")
 
 
@@ -33,26 +33,61 @@ def with_plan(model: bytes, offsets: Mapping[int, int]) -> bytes:
     tensors = len(tree.subgraphs[0].tensors)
     words = [_VERSION, 1, tensors, *(offsets.get(index, -1) for index in range(tensors))]
     _plan_buffer(tree).data = np.array(words, _WORD).view(np.uint8)
-    builder = AlignedBuilder(len(model) + 1024)
-    builder.Finish(tree.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return _packed(tree, len(model))
 
 
-def plan_in(model: bytes) -> dict[int, int] | None:
-    """Offsets that the file carries, by tensor; None when it carries none. InputError for a damaged plan."""
+def without_plan(model: bytes) -> bytes:
+    """The model as TFLM plans it by itself; InputError for a damaged file."""
+    if parse(model).plan is None:
+        return model
     tree = _loaded(model)
-    entry = _entry(tree)
-    if entry is None:
+    drop_plan(tree)
+    return _packed(tree, len(model))
+
+
+def plan_in(model: bytes) -> Offsets | None:
+    """Offsets that the file carries, by tensor; None when it carries none. InputError for a damaged plan."""
+    return plan_of(parse(model))
+
+
+def plan_of(model: Model) -> Offsets | None:
+    """The same of a file that was read."""
+    if model.plan is None:
         return None
-    content = tree.buffers[entry.buffer].data if entry.buffer < len(tree.buffers) else None
-    held = b"" if content is None else np.asarray(content, np.uint8).tobytes()
-    tensors = sum(len(graph.tensors) for graph in tree.subgraphs)
-    if len(held) != (_HEADER_WORDS + tensors) * _WORD.itemsize:
+    tensors = sum(len(graph.tensors) for graph in model.graphs)
+    if len(model.plan) != HEADER_WORDS + tensors:
         raise InputError(
-            "damaged_plan", f"the memory plan has {len(held)} bytes for {tensors} tensors", "plan it again"
+            "damaged_plan",
+            f"the memory plan has {len(model.plan)} words for {tensors} tensors",
+            "plan it again",
         )
-    words = np.frombuffer(held, _WORD)[_HEADER_WORDS:]
-    return {tensor: int(offset) for tensor, offset in enumerate(words) if offset >= 0}
+    return {tensor: offset for tensor, offset in enumerate(model.plan[HEADER_WORDS:]) if offset >= 0}
+
+
+def drop_plan(tree: Any) -> None:
+    """Take the plan out of a ``schema.ModelT``; its buffer stays, for numbers of others hang on it."""
+    entry = _entry(tree)
+    if entry is not None and entry.buffer < len(tree.buffers):
+        tree.buffers[entry.buffer].data = None
+    tree.metadata = [entry for entry in tree.metadata or [] if entry.name != PLAN_NAME]
+
+
+def _entry(tree: Any) -> Any:
+    """TFLM takes the last entry of that name."""
+    found = [entry for entry in tree.metadata or [] if entry.name == PLAN_NAME]
+    return found[-1] if found else None
+
+
+def _plan_buffer(tree: Any) -> Any:
+    """The buffer of the plan: the one it has, when nothing else uses it, or else a new one."""
+    others = [entry for entry in tree.metadata or [] if entry.name != PLAN_NAME]
+    mine = _entry(tree)
+    used = {entry.buffer for entry in others} | {t.buffer for g in tree.subgraphs for t in g.tensors}
+    if mine is None or mine.buffer in used or not 0 < mine.buffer < len(tree.buffers):
+        mine = schema.MetadataT(name=PLAN_NAME, buffer=len(tree.buffers))
+        tree.buffers = [*tree.buffers, schema.BufferT()]
+    tree.metadata = [*others, mine]
+    return tree.buffers[mine.buffer]
 
 
 def _loaded(model: bytes) -> Any:
@@ -65,19 +100,7 @@ def _loaded(model: bytes) -> Any:
         ) from error
 
 
-def _entry(tree: Any) -> Any:
-    """TFLM takes the last entry of that name."""
-    found = [entry for entry in tree.metadata or [] if entry.name == NAME]
-    return found[-1] if found else None
-
-
-def _plan_buffer(tree: Any) -> Any:
-    """The buffer of the plan: the one it has, when nothing else uses it, or else a new one."""
-    others = [entry for entry in tree.metadata or [] if entry.name != NAME]
-    mine = _entry(tree)
-    used = {entry.buffer for entry in others} | {t.buffer for g in tree.subgraphs for t in g.tensors}
-    if mine is None or mine.buffer in used or not 0 < mine.buffer < len(tree.buffers):
-        mine = schema.MetadataT(name=NAME, buffer=len(tree.buffers))
-        tree.buffers = [*tree.buffers, schema.BufferT()]
-    tree.metadata = [*others, mine]
-    return tree.buffers[mine.buffer]
+def _packed(tree: Any, model_bytes: int) -> bytes:
+    builder = AlignedBuilder(model_bytes + 1024)
+    builder.Finish(tree.Pack(builder), b"TFL3")
+    return bytes(builder.Output())

@@ -12,23 +12,38 @@ from converter.planning.buffers import Buffer
 
 Offsets = dict[int, int]
 """Bytes from the start of the head, by tensor."""
+Neighbours = Mapping[int, Sequence[Buffer]]
+"""By tensor: the buffers that are needed at the same time."""
 
 
-def place(order: Iterable[Buffer]) -> Offsets:
-    """Each buffer, in this order, at the lowest offset that no buffer needed at the same time covers."""
-    offsets: Offsets = {}
-    placed: list[tuple[int, Buffer]] = []
+def neighbours(buffers: Iterable[Buffer]) -> dict[int, list[Buffer]]:
+    """Who may not share bytes with whom; in order of first need, so that it never depends on the machine."""
+    found: dict[int, list[Buffer]] = {}
+    active: list[Buffer] = []
+    for buffer in sorted(buffers, key=lambda b: (b.first, b.tensor)):
+        active = [other for other in active if other.last >= buffer.first]
+        found[buffer.tensor] = list(active)
+        for other in active:
+            found[other.tensor].append(buffer)
+        active.append(buffer)
+    return found
+
+
+def place(order: Iterable[Buffer], near: Neighbours, fixed: Mapping[int, int] | None = None) -> Offsets:
+    """Each buffer, in this order, at the lowest offset that no buffer needed at the same time covers.
+
+    ``fixed`` are offsets of buffers that were placed before.
+    """
+    offsets: Offsets = dict(fixed or {})
     for buffer in order:
         offset = 0
-        for start, other in placed:
-            if not buffer.meets(other):
-                continue
+        for start, size in sorted(
+            (offsets[other.tensor], other.size) for other in near[buffer.tensor] if other.tensor in offsets
+        ):
             if start - offset >= buffer.size:
                 break
-            offset = max(offset, start + other.size)
+            offset = max(offset, start + size)
         offsets[buffer.tensor] = offset
-        placed.append((offset, buffer))
-        placed.sort(key=lambda pair: pair[0])
     return offsets
 
 
@@ -39,7 +54,7 @@ def greedy_order(buffers: Sequence[Buffer]) -> list[Buffer]:
 
 def greedy(buffers: Sequence[Buffer]) -> Offsets:
     """TFLM's own plan for buffers without kernel scratch."""
-    return place(greedy_order(buffers))
+    return place(greedy_order(buffers), neighbours(buffers))
 
 
 def height(buffers: Iterable[Buffer], offsets: Mapping[int, int]) -> int:
@@ -59,7 +74,17 @@ def overlaps(buffers: Sequence[Buffer], offsets: Mapping[int, int]) -> list[tupl
     return found
 
 
+def crowds(buffers: Sequence[Buffer]) -> list[list[Buffer]]:
+    """The largest sets of buffers that are needed in one scope; none is part of another."""
+    starts = sorted({buffer.first for buffer in buffers})
+    found = []
+    for following, scope in enumerate(starts, start=1):
+        crowd = [buffer for buffer in buffers if buffer.first <= scope <= buffer.last]
+        if following == len(starts) or any(buffer.last < starts[following] for buffer in crowd):
+            found.append(crowd)
+    return found
+
+
 def lower_bound(buffers: Sequence[Buffer]) -> int:
     """Most bytes needed in any one scope: no plan can be smaller."""
-    scopes = {buffer.first for buffer in buffers}
-    return max((sum(b.size for b in buffers if b.first <= scope <= b.last) for scope in scopes), default=0)
+    return max((sum(buffer.size for buffer in crowd) for crowd in crowds(buffers)), default=0)

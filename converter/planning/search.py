@@ -1,24 +1,33 @@
-"""A better plan than TFLM's, found by trying other orders of placement.
+"""A better plan than TFLM's: within the lower bound if there is one, or else as little above as was found.
 
-First-fit over orders reaches an optimal plan for some order, so the search is over orders: swaps and
-moves, accepted by simulated annealing (Kirkpatrick, Gelatt & Vecchi, Science 220, 1983). It stops when
-the lower bound is reached, which proves the plan optimal, or when its budget of steps is spent.
+What must fit anyway is set aside (``core``); whether the rest fits under a limit is decided by branch and
+bound (``exact``). The first limit is the lower bound; when no plan keeps it, the limits between it and the
+best plan known are bisected.
 """
 
 from __future__ import annotations
 
-import math
-import random
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-from converter.planning.buffers import Buffer
-from converter.planning.placement import Offsets, greedy_order, height, lower_bound, place
+from converter.planning.buffers import ALIGNMENT, Buffer
+from converter.planning.core import peel
+from converter.planning.exact import within
+from converter.planning.placement import (
+    Neighbours,
+    Offsets,
+    greedy_order,
+    height,
+    lower_bound,
+    neighbours,
+    place,
+)
+from wire.errors import RefusedError
 
-STEPS: Final = 4000
-"""Budget: counted, not timed, so that the same file gives the same plan on any machine."""
-_START: Final = 0.05
-"""Starting temperature, as a share of the lower bound."""
+STEPS: Final = 6_000
+"""Budget of one limit: counted, not timed, so that the same file gives the same plan on any machine."""
+_MAX_BUFFERS: Final = 2048
+Proof = Literal["bound", "exhaustion", "none"]
 
 
 class Plan(NamedTuple):
@@ -30,45 +39,50 @@ class Plan(NamedTuple):
     greedy_head: int
     """The same by TFLM's own plan."""
     lower_bound: int
+    proof: Proof
+    """Why no plan can be smaller: it is the lower bound, or all smaller ones were ruled out; or unproven."""
 
     @property
     def optimal(self) -> bool:
-        """Whether no plan can be smaller, as the lower bound proves."""
-        return self.head == self.lower_bound
+        """Whether it is proven that no plan is smaller."""
+        return self.proof != "none"
 
 
-def search(buffers: Sequence[Buffer], steps: int = STEPS, seed: int = 0) -> Plan:
-    """The best plan found; never worse than TFLM's."""
+def search(buffers: Sequence[Buffer], steps: int = STEPS) -> Plan:
+    """The best plan found, never worse than TFLM's; RefusedError for more than 2,048 buffers."""
+    if len(buffers) > _MAX_BUFFERS:
+        raise RefusedError(
+            "too_many_tensors",
+            f"the planner takes {_MAX_BUFFERS:,} tensors, the model computes {len(buffers):,}",
+            "leave --plan out",
+        )
+    near = neighbours(buffers)
     bound = lower_bound(buffers)
-    order = greedy_order(buffers)
-    best = place(order)
-    greedy_head = best_head = height(buffers, best)
-    for start in (order, sorted(order, key=lambda b: (b.first - b.last, -b.size))):
-        offsets, head = _anneal(start, bound, steps, random.Random(seed))  # noqa: S311 - no secret
-        if head < best_head:
-            best, best_head = offsets, head
-        if best_head == bound:
-            break
-    return Plan(best, best_head, greedy_head, bound)
+    best = place(greedy_order(buffers), near)
+    greedy_head = head = height(buffers, best)
+    failed = ruled_out = bound - ALIGNMENT
+    limit = bound
+    while limit < head:
+        found, impossible = _within(buffers, near, limit, steps)
+        if found is not None:
+            best, head = found, height(buffers, found)
+        else:
+            failed = limit
+            ruled_out = limit if impossible else ruled_out
+        limit = failed + max(ALIGNMENT, (head - failed) // 2 // ALIGNMENT * ALIGNMENT)
+    proof: Proof = "bound" if head == bound else "exhaustion" if ruled_out == head - ALIGNMENT else "none"
+    return Plan(best, head, greedy_head, bound, proof)
 
 
-def _anneal(order: Sequence[Buffer], bound: int, steps: int, generator: random.Random) -> tuple[Offsets, int]:
-    current = list(order)
-    offsets = best = place(current)
-    head = best_head = height(current, offsets)
-    if len(current) < 2:
-        return best, best_head
-    for step in range(steps):
-        if best_head == bound:
-            break
-        tried = list(current)
-        moved = tried.pop(generator.randrange(len(tried)))
-        tried.insert(generator.randrange(len(tried) + 1), moved)
-        offsets = place(tried)
-        found = height(tried, offsets)
-        warmth = _START * bound * (1 - step / steps)
-        if found <= head or generator.random() < math.exp((head - found) / max(warmth, 1.0)):
-            current, head = tried, found
-        if found < best_head:
-            best, best_head = offsets, found
-    return best, best_head
+def _within(
+    buffers: Sequence[Buffer], near: Neighbours, limit: int, steps: int
+) -> tuple[Offsets | None, bool]:
+    """A plan of at most ``limit`` bytes; without one, whether there is none."""
+    peeled = peel(buffers, near, limit)
+    offsets: Offsets = {}
+    for group in peeled.groups:
+        answer = within(group, limit, steps)
+        if answer.offsets is None:
+            return None, answer.impossible
+        offsets.update(answer.offsets)
+    return place(peeled.easy, near, offsets), False

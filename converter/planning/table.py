@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Final
 
-from converter.planning.apply import PlanReport, plan_model
+from converter.planning.apply import INPUTS, PlanReport, plan_model
+from converter.planning.search import Proof
 from wire.errors import FleetError
 from wire.limits import MAX_BUNDLE_BYTES
 
@@ -14,18 +16,21 @@ _HEAD = (
     "TFLM's head",
     "planned head",
     "lower bound",
+    "proof",
     "arena before",
     "arena after",
     "outputs equal",
 )
 
 
+_PROOFS: Final[dict[Proof, str]] = {"bound": "bound reached", "exhaustion": "exhaustion", "none": "none"}
+
+
 def row(name: str, report: PlanReport) -> str:
     """One line of the table, in Markdown; arenas are the smallest that really ran."""
-    proof = f"{report.identical} of {report.identical}" if report.applied else "same file"
-    bound = f"{report.lower_bound:,}{' (reached)' if report.optimal else ''}"
-    cells = [f"{report.greedy_head:,}", f"{report.head:,}", bound]
-    cells += [f"{report.before.confirmed_min:,}", f"{report.after.confirmed_min:,}", proof]
+    equal = f"{report.identical} of {INPUTS}" if report.applied else "same file"
+    cells = [f"{report.greedy_head:,}", f"{report.head:,}", f"{report.lower_bound:,}", _PROOFS[report.proof]]
+    cells += [f"{report.before.confirmed_min:,}", f"{report.after.confirmed_min:,}", equal]
     return f"| {' | '.join([name, *cells])} |"
 
 

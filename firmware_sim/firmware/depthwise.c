@@ -1,7 +1,8 @@
 /* Depthwise convolution over a ring of padded rows: every tap is inside, and the output may lie on the input.
  *
  * A row of the input is copied once, with the zero point to its left and right; rows above and below the
- * picture are zero point altogether. The ring holds as many rows as the kernel is high.
+ * picture are zero point altogether. The ring holds as many rows as the kernel is high. A channel with
+ * several outputs is there as often, so that outputs and inputs correspond one to one.
  */
 #include "dsp.h"
 #include "fixed_point.h"
@@ -10,6 +11,14 @@
 
 enum { MOST_ROWS = 32 }; /* the converter refuses kernels that are higher */
 
+static void spread(const int8_t *from, int32_t values, int32_t repeat, int8_t *to) {
+    for (; values; values--, from++) {
+        for (int32_t turn = 0; turn < repeat; turn++) {
+            *to++ = *from;
+        }
+    }
+}
+
 static void load_row(const depthwise_record *op, const int8_t *in, int32_t y, int8_t *to) {
     const int32_t inside = op->in_w * op->depth, before = op->pad_left * op->depth;
     if (y < 0 || y >= op->in_h) {
@@ -17,7 +26,12 @@ static void load_row(const depthwise_record *op, const int8_t *in, int32_t y, in
         return;
     }
     __builtin_memset(to, op->in_zero, (uint32_t)before);
-    __builtin_memcpy(to + before, in + y * inside, (uint32_t)inside);
+    if (op->repeat == 1) {
+        __builtin_memcpy(to + before, in + y * inside, (uint32_t)inside);
+    } else {
+        const int32_t values = inside / op->repeat;
+        spread(in + y * values, values, op->repeat, to + before);
+    }
     __builtin_memset(to + before + inside, op->in_zero, (uint32_t)(op->row - before - inside));
 }
 

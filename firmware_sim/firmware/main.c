@@ -1,7 +1,7 @@
 /* The firmware's loop: the host, standing in for a driver, leaves a command in the mailbox and looks again. */
 #include "runtime.h"
 
-enum command { COMMAND_BIND = 1, COMMAND_INVOKE = 2 };
+enum command { COMMAND_BIND = 1, COMMAND_INVOKE = 2, COMMAND_RESET = 3 };
 
 typedef struct {
     uint32_t command;
@@ -28,6 +28,12 @@ static int32_t execute(uint32_t command) {
             return RUNTIME_NO_IMAGE;
         }
         runtime_invoke(&model);
+        return RUNTIME_OK;
+    case COMMAND_RESET:
+        if (!model.image) {
+            return RUNTIME_NO_IMAGE;
+        }
+        runtime_reset(&model);
         return RUNTIME_OK;
     default:
         return -1;

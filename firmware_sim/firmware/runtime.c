@@ -1,5 +1,7 @@
 #include "runtime.h"
 
+#include "check.h"
+
 typedef void (*kernel)(const memory *m, const void *record);
 
 static const kernel kernels[RECORD_KINDS] = {
@@ -7,6 +9,14 @@ static const kernel kernels[RECORD_KINDS] = {
     [RECORD_DEPTHWISE] = run_depthwise,
     [RECORD_POOL] = run_pool,
     [RECORD_SOFTMAX] = run_softmax,
+    [RECORD_SVDF] = run_svdf,
+    [RECORD_LSTM] = run_lstm,
+    [RECORD_WIDEN] = run_widen,
+    [RECORD_BINARY] = run_binary,
+    [RECORD_COPY] = run_copy,
+    [RECORD_RESIZE] = run_resize,
+    [RECORD_LOOKUP] = run_lookup,
+    [RECORD_REDUCE] = run_reduce,
 };
 
 /* IEEE 802.3, reflected; a nibble at a time keeps the table at 64 bytes. The words at crc32 count as zero. */
@@ -29,7 +39,7 @@ static uint32_t checksum(const image_header *image) {
 static int32_t check_records(const image_header *image) {
     uint32_t at = image->ops_at;
     for (uint32_t index = 0; index < image->ops; index++) {
-        if (at % 4 || at > image->bytes - sizeof(record_head)) {
+        if (at % 4 || at < sizeof *image || at > image->bytes - sizeof(record_head)) {
             return RUNTIME_DAMAGED;
         }
         const record_head head = *(const record_head *)((const uint8_t *)image + at);
@@ -40,13 +50,16 @@ static int32_t check_records(const image_header *image) {
         if (RECORD_KIND(head) >= RECORD_KINDS || !kernels[RECORD_KIND(head)]) {
             return RUNTIME_OTHER_KIND;
         }
+        if (!check_record(image, (const record_head *)((const uint8_t *)image + at))) {
+            return RUNTIME_DAMAGED;
+        }
         at += bytes;
     }
     return RUNTIME_OK;
 }
 
 static int32_t check(const image_header *image, uint32_t slot_bytes, uint32_t arena_bytes) {
-    if (image->magic != IMAGE_MAGIC) {
+    if (slot_bytes < sizeof *image || (uintptr_t)image % IMAGE_ALIGNMENT || image->magic != IMAGE_MAGIC) {
         return RUNTIME_NO_IMAGE;
     }
     if (image->format != IMAGE_FORMAT) {
@@ -58,14 +71,15 @@ static int32_t check(const image_header *image, uint32_t slot_bytes, uint32_t ar
     if (image->bytes < sizeof *image || checksum(image) != image->crc32) {
         return RUNTIME_DAMAGED;
     }
-    return check_records(image);
+    return check_header(image) ? check_records(image) : RUNTIME_DAMAGED;
 }
 
-static void reset(const image_header *image, void *arena) {
+void runtime_reset(const memory *m) {
+    const image_header *image = (const image_header *)m->image;
     if (image->state_at) {
-        __builtin_memcpy(arena, (const uint8_t *)image + image->state_at, image->state_bytes);
+        __builtin_memcpy(m->arena, m->image + image->state_at, image->state_bytes);
     } else {
-        __builtin_memset(arena, 0, image->state_bytes);
+        __builtin_memset(m->arena, 0, image->state_bytes);
     }
 }
 
@@ -74,7 +88,7 @@ int32_t runtime_bind(memory *m, const void *image, uint32_t slot_bytes, void *ar
     if (status == RUNTIME_OK) {
         m->image = image;
         m->arena = arena;
-        reset(image, arena);
+        runtime_reset(m);
     }
     return status;
 }

@@ -17,6 +17,9 @@ enum runtime_status {
 /* Checks everything that execution relies on and resets the model's kept state. */
 int32_t runtime_bind(memory *m, const void *image, uint32_t slot_bytes, void *arena, uint32_t arena_bytes);
 
+/* Kept state back to its first values: a new stream begins. */
+void runtime_reset(const memory *m);
+
 /* One inference: from arena + input_at to arena + output_at. */
 void runtime_invoke(const memory *m);
 

@@ -123,9 +123,16 @@ def duration_us(us: float | None) -> str:
     return f"{value:.3g}{_NBSP}{unit}"
 
 
+_CLOCKS: Final = {
+    "device": "device's time",
+    "emulated": "estimate for the board, by emulation",
+    "host": "host time, not the device's",
+}
+
+
 def clock(name: str) -> str:
     """Whose time a latency was measured with."""
-    return "device's time" if name == "device" else "host time, not the device's"
+    return _CLOCKS.get(name, name)
 
 
 def message(text: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from converter.bundle import Bundle, entries, read_bundle, sign_bundle, write_bundle
 from converter.verification import verify_bundle
 from wire.errors import FleetError, InputError, NotFoundError, TrustError, WireError
-from wire.manifest import CARD_FILE, MODEL_FILE, split_payload
+from wire.manifest import CARD_FILE, IMAGE_FILE, MODEL_FILE
 from wire.trust import load_key, load_root, new_key
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -43,9 +43,9 @@ def copy(bundle: Bundle, bundle_dir: Path, tmp_path: Path) -> Path:
 
 def test_devices_get_the_model_and_golden_vectors_only(bundle: Bundle):
     device = [entry.path for entry in bundle.manifest.device_files]
-    assert device == [MODEL_FILE, "golden/inputs.npy", "golden/tflm.npy", "golden/xnnpack.npy"]
-    assert CARD_FILE in bundle.files
-    assert split_payload(bundle.manifest, bundle.payload)[MODEL_FILE] == bundle.files[MODEL_FILE]
+    assert device == [IMAGE_FILE, "golden/tflm.npy", "golden/inputs.npy", "golden/xnnpack.npy", MODEL_FILE]
+    assert {CARD_FILE, "report.json", "memory_map.svg", "evidence/float32.npy"} < set(bundle.files)
+    assert bundle.payload == b"".join(bundle.files[path] for path in device)
 
 
 def test_a_bundle_reads_back_as_it_was_written(bundle: Bundle, signer, tmp_path: Path):

@@ -5,9 +5,12 @@ import stat
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from converter.bundle import entries, read_bundle, write_bundle
 from tinyfleet import cli
+from tinyfleet.keyfile import expiry, read_key
 from wire.trust import load_key, load_root
 
 
@@ -59,6 +62,7 @@ def test_bundle_show_prints_the_manifest(tinyfleet, bundle_dir: Path):
     data = json.loads(out)
     assert data["signed"] is True
     assert data["manifest"]["model"] == "watch"
+    assert data["report"] == json.loads((bundle_dir / "report.json").read_bytes())
     assert tinyfleet("bundle", "show", bundle_dir)[1].startswith("watch v1, signed")
 
 
@@ -67,7 +71,38 @@ def test_bundle_verify_says_what_held(tinyfleet, bundle_dir: Path, trust_dir: Pa
         "bundle", "verify", bundle_dir, "--trust", trust_dir / "image-root.json", "--json"
     )
     assert code == 0
-    assert json.loads(out)["golden"] == {"tflm": 8, "xnnpack": 8}
+    data = json.loads(out)
+    assert data["golden"] == {"tflm": 8, "xnnpack": 8}
+    claims = {claim["name"]: claim["status"] for claim in data["claims"]}
+    assert (claims["arena"], claims["source"]) == ("verified", "not_checked")
+    _, out, _ = tinyfleet("bundle", "verify", bundle_dir, "--trust", trust_dir / "image-root.json")
+    assert "verified     arena: head " in out
+    assert "not checked  source: " in out
+
+
+def test_bundle_verify_exits_4_and_names_the_false_claim(
+    tinyfleet, bundle_dir: Path, trust_dir: Path, tmp_path: Path
+):
+    bundle = read_bundle(bundle_dir)
+    files = {**bundle.files, "model_card.md": b"# The best model\n"}
+    manifest = msgspec.structs.replace(bundle.manifest, files=entries(files))
+    write_bundle(tmp_path / "b", manifest, files, read_key(trust_dir / "release.key"), expiry(1))
+    code, out, err = tinyfleet("bundle", "verify", tmp_path / "b", "--trust", trust_dir / "image-root.json")
+    assert (code, out) == (4, "")
+    assert err.startswith("tinyfleet: card: ")
+    assert err.count("\n") == 1
+
+
+def test_bundle_verify_converts_the_source_again(
+    tinyfleet, bundle_dir: Path, trust_dir: Path, tmp_path: Path
+):
+    source, trust = bundle_dir / "model.tflite", trust_dir / "image-root.json"
+    key = trust_dir / "release.key"
+    options = ("--out", tmp_path / "b", "--key", key, "--target", "linux-x86_64", "--gate", "interval")
+    assert tinyfleet("convert", source, *options)[0] == 0
+    code, out, _ = tinyfleet("bundle", "verify", tmp_path / "b", "--trust", trust, "--source", source)
+    assert code == 0
+    assert "verified     source: model.tflite converted again, reproduced bit for bit" in out
 
 
 def test_bundle_verify_exits_4_for_a_root_that_does_not_know_the_key(tinyfleet, bundle_dir: Path, tmp_path):
@@ -85,7 +120,8 @@ def test_convert_prints_bundle_digest_and_report(
     code, out, _ = tinyfleet("convert", source, "--out", tmp_path / "b", "--key", key, "--json")
     assert code == 0
     data = json.loads(out)
-    assert set(data) == {"bundle", "digest", "report"}
+    assert set(data) == {"bundle", "digest", "report", "signed_by"}
+    assert data["signed_by"] == load_key(key.read_bytes()).public_key.keyid
     assert data["report"]["ops"] == ["RESHAPE", "CONV_2D", "MEAN", "FULLY_CONNECTED", "SOFTMAX"]
     code, _, err = tinyfleet("convert", source, "--out", tmp_path / "b", "--key", key)
     assert code == 2

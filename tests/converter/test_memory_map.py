@@ -10,7 +10,7 @@ from converter.flatbuffer import Graph, Model, Operator, Tensor, parse
 from converter.memory_map import draw
 from converter.planning.buffers import buffers_of
 from converter.planning.offline import with_plan
-from converter.planning.placement import greedy, height
+from converter.planning.placement import greedy, height, lower_bound
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -47,6 +47,45 @@ def test_every_buffer_is_drawn_with_name_size_and_place(model: bytes):
     assert f"head {head:,}" in text
     assert f"total {head + 1_000:,}" in text
     assert all(op.name in text for op in parsed.graphs[0].operators)
+
+
+def test_inputs_outputs_and_the_lower_bound_can_be_told(model: bytes):
+    parsed = parse(model)
+    buffers = buffers_of(parsed)
+    svg = draw(model, parsed, arena(height(buffers, greedy(buffers))))
+    assert svg is not None
+    tree = ElementTree.fromstring(svg)  # noqa: S314 - our own output
+    texts = [text.text for text in tree.iter(f"{SVG}text")]
+    assert texts.count("input") == texts.count("output") == 2
+    assert f"no plan can be lower: {lower_bound(buffers):,}" in texts
+    fills = {rect.get("fill") for rect in tree.iter(f"{SVG}rect") if len(rect)}
+    ends = [fill for fill in fills if fill in ("#1f618d", "#922b21")]
+    assert len(ends) == 2
+
+
+def chain(operators: int) -> Model:
+    tensors = tuple(
+        Tensor(i, (1, 64 * (1 + i % 7)), "INT8", None, (), (), name=f"block_{i}/relu;fused_{i}")
+        for i in range(operators + 1)
+    )
+    ops = tuple(Operator("DEPTHWISE_CONV_2D", (i,), (i + 1,)) for i in range(operators))
+    return Model((Graph(tensors, ops, (0,), (operators,), "i", "o"),), 0)
+
+
+@pytest.mark.parametrize("operators", [1, 65, 600])
+def test_long_models_stay_on_the_page(model: bytes, operators: int):
+    parsed = chain(operators)
+    svg = draw(model, parsed, arena(height(buffers_of(parsed), greedy(buffers_of(parsed)))))
+    assert svg is not None
+    tree = ElementTree.fromstring(svg)  # noqa: S314 - our own output
+    width, tall = float(tree.get("width", 0)), float(tree.get("height", 0))
+    assert 960 <= width <= 4000
+    for rect in tree.iter(f"{SVG}rect"):
+        x, y, wide, high = (float(rect.get(name, 0)) for name in ("x", "y", "width", "height"))
+        assert 0 <= x <= x + wide <= width + 0.01
+        assert 0 <= y <= y + high <= tall + 0.01
+    shown = [text.text for text in tree.iter(f"{SVG}text") if text.get("font-size") == "10"]
+    assert (f"{operators} DEPTHWISE_CONV_2D"[:24] in shown) is (operators < 600)
 
 
 def test_scratch_is_what_the_head_has_beyond_the_tensors(model: bytes):

@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from converter.bundle import read_bundle, write_bundle
+from converter import calibration_index
+from converter.bundle import entries, read_bundle, write_bundle
 from converter.conversion import Converted, convert
 from converter.evidence import FILE
 from converter.recipe import Recipe
@@ -120,9 +121,11 @@ def test_pruned_and_clustered_files_compress_better(make, sound):
 
 def test_calibration_is_recorded_by_index(make, sound, tmp_path: Path):
     make(sound)
-    said = read_bundle(tmp_path / "out").manifest.lineage["calibration"]
+    bundle = read_bundle(tmp_path / "out")
+    said = bundle.manifest.lineage["calibration"]
     with np.load(sound.calibration) as raw:
         expected = digest_of(raw["index"].astype("<i8").tobytes())
+        assert (calibration_index.unpack(bundle.files[calibration_index.FILE]) == raw["index"]).all()
     assert said["index_of"] == "data set"
     assert (said["used"], said["n"], said["index_sha256"]) == (200, 200, expected)
 
@@ -135,9 +138,11 @@ def test_false_evidence_is_found(make, sound, trust_dir: Path, tmp_path: Path):
     family = next(iter(gate["families"]))
     worse = {**gate["families"][family], "lost": 0, "drop": 0.0}
     lineage = {**bundle.manifest.lineage, "gate": {**gate, "families": {family: worse}, "max_drop": 0.5}}
-    manifest = msgspec.structs.replace(bundle.manifest, lineage=lineage)
+    # Without its report, which says otherwise: that alone would be found without any samples.
+    files = {path: data for path, data in bundle.files.items() if path != "report.json"}
+    manifest = msgspec.structs.replace(bundle.manifest, lineage=lineage, files=entries(files))
     key = read_key(trust_dir / "release.key")
-    write_bundle(tmp_path / "false", manifest, bundle.files, key, expiry(30))
+    write_bundle(tmp_path / "false", manifest, files, key, expiry(30))
     root = read_root(trust_dir / "image-root.json")
     with pytest.raises(TrustError, match="evidence is not what the manifest says"):
         verify_bundle(read_bundle(tmp_path / "false"), root, expiry(0), sound.evaluation)

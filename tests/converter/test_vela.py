@@ -51,13 +51,14 @@ def test_the_summary_in_bytes_and_milliseconds(fake_vela, tmp_path: Path):
     assert (cost.cycles, cost.macs, cost.sram_bytes, cost.flash_bytes) == (89_900, 2_664_792, 22_192, 31_104)
     assert cost.latency_ms == pytest.approx(0.1798)
     assert cost.latency_ms == pytest.approx(1000 * cost.cycles / cost.clock_hz)
+    assert cost.file_bytes == len(made.model)
     assert (cost.npu_operators, cost.cpu_operators, cost.dram_bytes) == (39, 0, 0)
 
 
 def test_no_vela_is_said_with_what_to_install():
     with pytest.raises(NotFoundError, match="no-such-vela") as raised:
         compile_for(b"model", "ethos-u65-256", executable="no-such-vela")
-    assert "ethos-u-vela" in raised.value.hint
+    assert "tinyfleet[npu]" in raised.value.hint
 
 
 @pytest.mark.parametrize("name", ["ethos-n78", "ethos-u55", "ethos-u55-128 --help", "--help", ""])

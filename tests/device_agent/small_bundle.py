@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from converter.image.compiler import compile_image
+from device_agent.config import hardware_of
 from runtimes import open_model
 from tests.device_agent.tiny_model import CLASSES, INPUT_SCALE, INPUT_SHAPE, OUTPUT_SCALE, tiny_model
 from wire import trust
 from wire.manifest import (
+    IMAGE_FILE,
     MODEL_FILE,
     FileEntry,
     Golden,
@@ -23,11 +26,13 @@ from wire.manifest import (
     digest_of,
     encode_manifest,
 )
+from wire.part import Part, part_of
 from wire.states import NumericsFamily
 from wire.trust import Artifact
 
 EXPIRES = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
 ARENA_BYTES = 4096
+IMAGE_ARENA_BYTES = compile_image(tiny_model()).header.arena_bytes
 TARGETS = {
     "cortex-m0plus": NumericsFamily.TFLM,
     "cortex-m4": NumericsFamily.TFLM,
@@ -60,15 +65,25 @@ class Bundle:
         self.ref = manifest.ref(self.digest)
         self.artifact = Artifact(manifest=text.decode(), signature=signature.decode())
 
+    def part(self, board: str = "linux-pc") -> Part:
+        """What a device of that board fetches."""
+        return part_of(self.manifest, hardware_of(board))
+
+    def chunks(self, board: str = "linux-pc") -> range:
+        """In which chunks that lies."""
+        part, size = self.part(board), self.manifest.chunk_bytes
+        return range(part.start // size, -(-part.end // size))
+
 
 @cache
 def golden_files() -> dict[str, bytes]:
     inputs = np.random.default_rng(7).integers(-128, 128, (4, *INPUT_SHAPE), dtype=np.int8)
-    files = {"golden/inputs.npy": npy(inputs)}
+    outputs = {}
     for numerics in NumericsFamily:
         interpreter = open_model(numerics, tiny_model())
-        files[f"golden/{numerics}.npy"] = npy(np.stack([interpreter.run(window) for window in inputs]))
-    return files
+        outputs[f"golden/{numerics}.npy"] = npy(np.stack([interpreter.run(window) for window in inputs]))
+    xnnpack = {"golden/xnnpack.npy": outputs.pop("golden/xnnpack.npy")}
+    return {**outputs, "golden/inputs.npy": npy(inputs), **xnnpack}
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -79,7 +94,8 @@ def npy(array: np.ndarray) -> bytes:
 
 def make_bundle(keys: Keys, version: int, damaged: bool = False, targets: tuple[str, ...] = ()) -> Bundle:
     """The tiny model as a bundle; ``damaged``: weights changed after the golden vectors were made."""
-    files = {MODEL_FILE: tiny_model(damaged), **golden_files()}
+    model = tiny_model(damaged)
+    files = {IMAGE_FILE: compile_image(model).data, **golden_files(), MODEL_FILE: model}
     manifest = Manifest(
         model="tiny",
         version=version,

@@ -32,7 +32,7 @@ def test_end_to_end_update_and_clean_stop(director: Director, agent: Agent, keys
     director.assign(agent.device, v2, 2)
     confirmed = director.wait_state("try-2", "confirmed")
     assert confirmed.running == v2.ref
-    assert confirmed.downloaded_bytes == v2.manifest.payload_bytes
+    assert confirmed.downloaded_bytes == v2.part().length
     assert confirmed.slots == {"a": v1.ref, "b": v2.ref}
     states = [r.state for r in director.reported if r.attempt == "try-2"]
     assert states == [
@@ -67,7 +67,7 @@ def test_power_cut_sigkill_in_each_state(director: Director, agent: Agent, keys:
     v2 = make_bundle(keys, 2)
     slow = Policy(trial_inferences=40, report_every_ms=100)
     if state != "queued":
-        director.publish(v2, chunks=5 if state == "downloading" else None)
+        director.publish(v2, chunks=v2.chunks()[0] + 5 if state == "downloading" else None)
     director.assign(agent.device, v2, 2, policy=slow)
     director.wait_state("try-2", state)
     agent.kill()
@@ -84,21 +84,22 @@ def test_power_cut_download_resumes_without_fetching_twice(
     broker: Broker, director: Director, agent: Agent, keys: Keys
 ) -> None:
     v1 = make_bundle(keys, 1)
-    director.publish(v1, chunks=9)
+    first, part = v1.chunks()[0], v1.part()
+    director.publish(v1, chunks=first + 9)
     director.assign(agent.device, v1, 1)
     agent.start()
-    part = agent.state_dir / "slots" / "a" / "payload.part"
-    stored = 9 * v1.manifest.chunk_bytes
-    eventually(lambda: part.exists() and part.stat().st_size == stored, "nine chunks are stored")
+    file = agent.state_dir / "slots" / "a" / "payload.part"
+    stored = (first + 9) * v1.manifest.chunk_bytes - part.start
+    eventually(lambda: file.exists() and file.stat().st_size == stored, "nine chunks are stored")
     agent.kill()
     director.publish(v1)
     agent.start()
     confirmed = director.wait_state("try-1", "confirmed")
-    assert confirmed.downloaded_bytes == v1.manifest.payload_bytes
+    assert confirmed.downloaded_bytes == v1.part().length
     resumed = [r for r in director.reported if r.state == "downloading" and r.downloaded_bytes == stored]
     assert resumed
     chunks = broker.sent(agent.device, "/c/")
-    assert sorted(chunks) == sorted(topics.chunk(v1.digest, i) for i in range(v1.manifest.chunks))
+    assert sorted(chunks) == sorted(topics.chunk(v1.digest, i) for i in v1.chunks())
 
 
 def test_threat_broken_model_rolls_back_without_a_download(
@@ -115,7 +116,7 @@ def test_threat_broken_model_rolls_back_without_a_download(
     assert back.running == v1.ref
     assert back.slots == {"a": v1.ref, "b": None}
     chunks = broker.sent(agent.device, "/c/")
-    assert len(chunks) == v1.manifest.chunks + bad.manifest.chunks
+    assert len(chunks) == len(v1.chunks()) + len(bad.chunks())
     window = director.wait_telemetry(v1.ref, 2)[-1]
     assert window.n
     assert broker.sent(agent.device, "/c/") == chunks
@@ -163,7 +164,7 @@ def test_threat_bundle_of_another_signer_or_target_is_rejected(
     torn = make_bundle(keys, 4)
     for bundle in (foreign, other, torn):
         director.publish(bundle)
-    director.put(topics.chunk(torn.digest, 3), b"\0" * torn.manifest.chunk_bytes)
+    director.put(topics.chunk(torn.digest, torn.chunks()[3]), b"\0" * torn.manifest.chunk_bytes)
     results = {}
     for sequence, bundle in enumerate((foreign, other, torn), 2):
         director.assign(agent.device, bundle, sequence)

@@ -11,10 +11,11 @@ from device_agent.loaded_model import LoadedModel
 from device_agent.selftest import check_golden, read_npy
 from device_agent.sensor import Reading
 from device_agent.window import Window
+from runtimes import open_model
 from tests.device_agent.small_bundle import Bundle, Keys, make_bundle, npy
 from tests.device_agent.tiny_model import INPUT_SHAPE
 from wire.errors import FleetError, RefusedError, WireError
-from wire.manifest import split_payload
+from wire.part import split_part
 
 BOARDS = ["linux-pc", "nano33ble"]
 
@@ -35,8 +36,12 @@ class Said:
 
 
 def load(bundle: Bundle, board: str = "linux-pc") -> LoadedModel:
-    files = split_payload(bundle.manifest, bundle.payload)
-    return LoadedModel(bundle.ref, bundle.manifest, files, hardware_of(board))
+    return LoadedModel(bundle.ref, bundle.manifest, files_of(bundle, board), hardware_of(board), open_model)
+
+
+def files_of(bundle: Bundle, board: str) -> dict[str, bytes]:
+    part = bundle.part(board)
+    return split_part(part, bundle.payload[part.start : part.end])
 
 
 def reading(step: int, shape: tuple[int, ...] = INPUT_SHAPE, label: int | None = None) -> Reading:
@@ -51,7 +56,7 @@ def refuse(raw: np.ndarray) -> None:
 @pytest.mark.parametrize("board", BOARDS)
 def test_golden_vectors_of_each_numerics_family(keys: Keys, board: str) -> None:
     good, bad = make_bundle(keys, 1), make_bundle(keys, 1, damaged=True)
-    files = split_payload(good.manifest, good.payload)
+    files = files_of(good, board)
     assert list(check_golden(load(good, board), files)) == [0, 1, 2, 3]
     with pytest.raises(
         RefusedError, match=r"golden vector 0: \d of 5 outputs differ, expected class word\d got word\d"

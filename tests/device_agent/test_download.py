@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from device_agent.config import hardware_of
 from device_agent.disk import Disk
 from device_agent.download import WINDOW, Patience, fetch_artifact, fetch_chunks
 from device_agent.slot import Slot
@@ -15,6 +16,7 @@ from tests.device_agent.small_bundle import Bundle, Keys, make_bundle
 from wire import topics
 from wire.errors import LinkError, StoreError, TrustError, WireError
 from wire.messages import encode
+from wire.part import Part
 
 IMPATIENT = Patience(timeout_s=0.01, tries=2)
 
@@ -44,14 +46,21 @@ class Broker:
         del self.open[topic]
 
 
+HARDWARE = hardware_of("linux-pc")
+
+
 @pytest.fixture
 def bundle(keys: Keys) -> Bundle:
     return make_bundle(keys, 1)
 
 
-def download(link: Broker, bundle: Bundle, offset: int = 0) -> bytes:
+def whole(bundle: Bundle) -> Part:
+    return Part(0, tuple(bundle.manifest.device_files))
+
+
+def download(link: Broker, bundle: Bundle, offset: int = 0, part: Part | None = None) -> bytes:
     async def collect() -> bytes:
-        chunks = fetch_chunks(link, bundle.digest, bundle.manifest, offset, IMPATIENT)  # type: ignore[arg-type]
+        chunks = fetch_chunks(link, bundle.digest, bundle.manifest, part or whole(bundle), offset, IMPATIENT)  # type: ignore[arg-type]
         return b"".join([data async for data in chunks])
 
     return asyncio.run(collect())
@@ -70,6 +79,15 @@ def test_only_what_is_missing_is_asked_for(bundle: Bundle, held: int) -> None:
     offset = min(held * bundle.manifest.chunk_bytes, bundle.manifest.payload_bytes)
     assert download(link, bundle, offset) == bundle.payload[offset:]
     assert len(link.asked) == max(0, bundle.manifest.chunks - held)
+
+
+@pytest.mark.parametrize("held", [0, 1, 100, 255, 256, 1000])
+def test_a_part_is_cut_out_of_the_chunks_that_it_lies_in(bundle: Bundle, held: int) -> None:
+    link, entries = Broker(bundle), tuple(bundle.manifest.device_files)
+    part = Part(entries[0].bytes, entries[1:3])
+    assert download(link, bundle, held, part) == bundle.payload[part.start + held : part.end]
+    first, last = (part.start + held) // 256, (part.end - 1) // 256
+    assert link.asked == [topics.chunk(bundle.digest, i) for i in range(first, last + 1)]
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"x" * 257, b"x" * 100_000])
@@ -110,28 +128,29 @@ def test_time_without_a_link_does_not_count(bundle: Bundle) -> None:
 
 
 def fill(slot: Slot, bundle: Bundle, upto: int) -> None:
-    slot.begin(bundle.artifact, bundle.manifest)
-    slot.append(bundle.payload[:upto])
+    part = bundle.part()
+    slot.begin(bundle.artifact, part)
+    slot.append(bundle.payload[part.start : part.start + upto])
 
 
-def test_a_slot_goes_on_at_a_whole_chunk_and_never_with_another_bundle(
+def test_a_slot_goes_on_where_it_was_and_never_with_another_bundle(
     bundle: Bundle, keys: Keys, tmp_path: Path
 ) -> None:
     other = make_bundle(keys, 2)
-    slot = Slot(tmp_path / "a", Disk())
+    slot = Slot(tmp_path / "a", Disk(), HARDWARE)
     fill(slot, bundle, 1000)
     assert slot.held_bytes(bundle.digest) == 1000
     assert slot.held_bytes(other.digest) == 0
-    assert slot.begin(bundle.artifact, bundle.manifest) == 768
-    assert slot.begin(other.artifact, other.manifest) == 0
-    assert slot.begin(bundle.artifact, bundle.manifest) == 0
+    assert slot.begin(bundle.artifact, bundle.part()) == 1000
+    assert slot.begin(other.artifact, other.part()) == 0
+    assert slot.begin(bundle.artifact, bundle.part()) == 0
 
 
 def test_a_slot_gives_only_what_was_signed(bundle: Bundle, keys: Keys, tmp_path: Path) -> None:
-    slot = Slot(tmp_path / "a", Disk())
+    slot = Slot(tmp_path / "a", Disk(), HARDWARE)
     with pytest.raises(StoreError, match="another bundle"):
         slot.load(bundle.digest)
-    fill(slot, bundle, len(bundle.payload))
+    fill(slot, bundle, bundle.part().length)
     slot.install()
     slot.install()
     assert slot.load(bundle.digest).manifest == bundle.manifest

@@ -20,6 +20,7 @@ from device_agent.loaded_model import LoadedModel
 from device_agent.sensor import Reading
 from device_agent.store import Store
 from device_agent.updates import Setting, Updates
+from runtimes import open_model
 from tests.device_agent.fault_disk import Cut, FaultDisk, PowerCut
 from tests.device_agent.small_bundle import Bundle, Keys, make_bundle
 from tests.device_agent.tiny_model import INPUT_SHAPE
@@ -28,6 +29,8 @@ from wire.errors import StoreError
 from wire.messages import encode
 from wire.states import UpdateState
 from wire.trust import Assignment, Policy
+
+HARDWARE = hardware_of("linux-pc")
 
 
 class Shelf:
@@ -58,7 +61,7 @@ class Bench:
     def __init__(self, keys: Keys, *bundles: Bundle) -> None:
         self.keys = keys
         self.bundles = bundles
-        self.hardware = hardware_of("linux-pc")
+        self.hardware = HARDWARE
         roots = (read_root(keys.folder / f"{name}-root.json") for name in ("image", "director"))
         self.setting = Setting("d", self.hardware, *roots, now=lambda: datetime.now(UTC))
         self.readings = np.zeros(INPUT_SHAPE, np.float32)
@@ -81,7 +84,8 @@ class Bench:
             closed=lambda window: None,
         )
         link = Shelf(*self.bundles)
-        updates = Updates(self.setting, Store(folder, disk), link, answering, Counter(), lambda attempt: None)  # type: ignore[arg-type]
+        store = Store(folder, disk, self.hardware)
+        updates = Updates(self.setting, store, link, answering, Counter(), lambda attempt: None)  # type: ignore[arg-type]
         updates.post(u.Booted())
         had = updates.state.running
         updates.post(u.Assigned(self.assignment(bundle)))
@@ -100,12 +104,12 @@ class Bench:
 
     def check_confirmed(self, folder: Path) -> None:
         """What any boot finds: a confirmed slot whose every byte is the one that was signed."""
-        store = Store(folder, Disk())
+        store = Store(folder, Disk(), self.hardware)
         state = store.load()
         assert state.confirmed is not None
         assert state.running is not None
         content = store.slot(state.confirmed).load(state.running.digest)
-        LoadedModel(state.running, content.manifest, content.files, self.hardware)
+        LoadedModel(state.running, content.manifest, content.files, self.hardware, open_model)
 
 
 @pytest.fixture
@@ -196,9 +200,9 @@ def test_damaged_confirmed_slot_is_told_and_the_next_assignment_heals_it(bench: 
 def test_damaged_state_is_a_typed_error(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_bytes(b"{")
     with pytest.raises(StoreError, match="damaged"):
-        Store(tmp_path, Disk()).load()
+        Store(tmp_path, Disk(), HARDWARE).load()
 
 
 def test_boots_are_counted_across_damage(tmp_path: Path) -> None:
-    store = Store(tmp_path, Disk())
+    store = Store(tmp_path, Disk(), HARDWARE)
     assert [store.next_boot(), store.next_boot()] == [1, 2]

@@ -36,10 +36,11 @@ IMAGE_ROOT = trust.make_root(ROOT_KEY, RELEASE_KEY.public_key, EXPIRES)
 DIRECTOR_ROOT = trust.make_root(ROOT_KEY, DIRECTOR_KEY.public_key, EXPIRES)
 
 FILES = {
-    "model.tflite": bytes(range(256)) * 40,
-    "golden/inputs.npy": b"inputs" * 10,
+    "model.img": b"image" * 99,
     "golden/tflm.npy": b"tflm" * 5,
+    "golden/inputs.npy": b"inputs" * 10,
     "golden/xnnpack.npy": b"xnnpack" * 5,
+    "model.tflite": bytes(range(256)) * 40,
     "report.json": b"{}\n",
 }
 PAYLOAD = b"".join(data for path, data in FILES.items() if path != "report.json")

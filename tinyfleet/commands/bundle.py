@@ -9,6 +9,7 @@ import typer
 
 from tinyfleet.keyfile import DEFAULT_DAYS, expiry, now, read_key, read_root
 from tinyfleet.output import Json, emit
+from tinyfleet.trustfiles import image_root
 
 app = typer.Typer(no_args_is_help=True)
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Bundle directory.")]
@@ -16,16 +17,19 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Bundle directory.")
 
 @app.command()
 def show(folder: Folder, as_json: Json = False) -> None:
-    """Check a bundle's files and print its manifest."""
+    """Check a bundle's files and print its manifest and report."""
+    from converter import report
     from converter.bundle import read_bundle
     from converter.summary import list_bundle
 
     bundle = read_bundle(folder)
+    held = bundle.files.get(report.FILE)
     data = {
         "digest": bundle.digest,
         "signed": bundle.signature is not None,
         "payload_bytes": bundle.manifest.payload_bytes,
         "manifest": bundle.manifest,
+        "report": None if held is None else report.decode(held),
     }
     emit(data, as_json, lambda: list_bundle(bundle))
 
@@ -49,18 +53,27 @@ def sign(
 @app.command()
 def verify(
     folder: Folder,
-    trust: Annotated[Path, typer.Option(help="image-root.json that names the release keys.")],
+    trust: Annotated[
+        Path | None,
+        typer.Option(help="image-root.json of the release keys. Default: trust/'s, else your own key's."),
+    ] = None,
     evaluation: Annotated[
         Path | None, typer.Option("--eval", help="Labelled samples (.npz with x, y) to score again.")
     ] = None,
+    source: Annotated[
+        Path | None, typer.Option(help="What it was made of: convert it again and compare every byte.")
+    ] = None,
+    calibration: Annotated[Path | None, typer.Option(help="For --source, as for convert.")] = None,
+    qat: Annotated[Path | None, typer.Option(help="For --source, as for convert.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Check signature and files, and run the golden vectors again."""
+    """Compute again whatever a bundle claims; exit code 4 for the first claim that is false."""
     from converter.bundle import read_bundle
     from converter.summary import confirm
-    from converter.verification import verify_bundle
+    from converter.verification import Origin, verify_bundle
 
-    verified = verify_bundle(read_bundle(folder), read_root(trust), now(), evaluation)
+    made_of = None if source is None else Origin(source, calibration, evaluation, qat)
+    verified = verify_bundle(read_bundle(folder), read_root(image_root(trust)), now(), evaluation, made_of)
     emit(verified, as_json, lambda: confirm(verified))
 
 

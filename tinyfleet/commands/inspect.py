@@ -14,6 +14,7 @@ from wire.errors import ExitCode
 
 if TYPE_CHECKING:
     from converter.findings import Finding
+    from converter.fit import Fit
     from converter.inspection import Inspection
 
 
@@ -45,17 +46,23 @@ def _lines(found: Inspection) -> Iterator[str]:
         )
     if found.planned_arena is not None:
         yield f"with a memory plan {found.planned_arena.total} bytes, head {found.planned_arena.head}"
-    header = ("BOARD", "FITS", "RAM", "FLASH", "MS", "WHY")
+    header = ("BOARD", "FITS", "RAM", "FLASH", "MS", "ESTIMATE", "WHY")
     rows = [
         (
             board,
             "yes" if fit.ok else "no",
             *map(_figure, (fit.ram_bytes, fit.flash_bytes, fit.latency_ms)),
+            _estimate(fit),
             fit.reason,
         )
         for board, fit in found.fits.items()
     ]
     yield table(header, rows)
+
+
+def _estimate(fit: Fit) -> str:
+    """What the milliseconds are of: a software stack with published results, or vela's cycle model."""
+    return getattr(fit.latency, "stack", "vela" if fit.npu is not None else "-")
 
 
 def _figure(value: float | None) -> str:

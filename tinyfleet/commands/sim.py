@@ -25,11 +25,14 @@ def sim(
     trust: Annotated[
         Path | None, typer.Option(help="Folder with image-root.json and director-root.json.")
     ] = None,
-    state: Annotated[Path | None, typer.Option(help="Folder for the devices' flash.")] = None,
+    state: Annotated[Path | None, typer.Option(help="Folder for the devices' flash, a file each.")] = None,
     boards: Annotated[str, typer.Option(help="Boards, comma-separated; devices take turns.")] = "",
     groups: Annotated[str, typer.Option(help="Groups of the data, comma-separated; all without it.")] = "",
-    seed: Annotated[int, typer.Option(help="Seed of the jitter.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of jitter and power cuts.")] = 0,
     rate_hz: Annotated[float, typer.Option(min=0.001, max=1000, help="Windows a second.")] = 1.0,
+    power_cuts: Annotated[
+        float, typer.Option(min=0, max=0.2, help="Probability of a power cut at each flash operation.")
+    ] = 0.0,
     prefix: Annotated[str, typer.Option(help="Devices are called PREFIX-0000, ...")] = "mcu",
 ) -> None:
     """Run a fleet of simulated microcontrollers until SIGTERM or SIGINT."""
@@ -56,6 +59,7 @@ def sim(
         rate_hz=rate_hz,
         prefix=prefix,
         seed=seed,
+        power_cuts=power_cuts,
     )
     log_to_stderr()
     fleet = build_fleet(plan)
@@ -65,3 +69,28 @@ def sim(
 
 def _items(text: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+@app.command()
+def board(
+    model: Annotated[Path, typer.Argument(metavar="FILE", help="A bundle, a .tflite or a model image.")],
+    board: Annotated[str, typer.Option(help="Its name in the catalogue.")],
+    smp: Annotated[
+        str, typer.Option(metavar="IP[:PORT]", help="Loopback address; smpmgr knows port 1337 only.")
+    ] = "127.0.0.1",
+    image_key: Annotated[
+        Path | None, typer.Option(help="Public key (PEM, P-256) that images must be signed with.")
+    ] = None,
+) -> None:
+    """Run one emulated board that smpmgr can update over UDP, until SIGTERM or SIGINT."""
+    import boards
+    from device_agent.process import log_to_stderr
+    from firmware_sim.flashing.model import read_image
+    from firmware_sim.smp.board import SimulatedBoard
+    from firmware_sim.smp.key import read_public_key
+    from firmware_sim.smp.server import run
+
+    key = None if image_key is None else read_public_key(image_key)
+    powered = SimulatedBoard(boards.load(board), read_image(model), key)
+    log_to_stderr()
+    asyncio.run(run(powered, smp))

@@ -8,9 +8,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from converter.bundle import read_bundle, write_bundle
+from converter.bundle import entries, read_bundle, write_bundle
 from converter.flatbuffer import weight_spans
-from wire.manifest import MODEL_FILE, FileEntry, digest_of
+from converter.image.compiler import compile_image
+from wire.manifest import IMAGE_FILE, MODEL_FILE
 from wire.trust import load_key
 
 
@@ -28,13 +29,15 @@ def make_broken(good: Path, out: Path, version: int, release_key: Path, seed: in
     """Bundle ``out``: ``good`` with damaged weights, its golden vectors untouched, properly signed."""
     bundle = read_bundle(good)
     model = damage(bundle.files[MODEL_FILE], seed)
-    entry = FileEntry(path=MODEL_FILE, bytes=len(model), sha256=digest_of(model), device=True)
-    files = [entry if old.path == MODEL_FILE else old for old in bundle.manifest.files]
-    manifest = msgspec.structs.replace(bundle.manifest, version=version, files=files)
+    changed = {MODEL_FILE: model}
+    if IMAGE_FILE in bundle.files:
+        changed[IMAGE_FILE] = compile_image(model).data
+    files = {**bundle.files, **changed}
+    manifest = msgspec.structs.replace(bundle.manifest, version=version, files=entries(files))
     write_bundle(
         out,
         manifest,
-        {**bundle.files, MODEL_FILE: model},
+        files,
         load_key(release_key.read_bytes()),
         (datetime.now(UTC) + timedelta(days=365)).replace(microsecond=0),
     )

@@ -1,0 +1,1 @@
+from tests.firmware_sim.conftest import oracle  # noqa: F401
