@@ -71,18 +71,18 @@ static void two_pixels(const conv_record *op, const channel *c, const uint32_t *
 static void two_pixels(const conv_record *op, const channel *c, const uint32_t *words, const int8_t *x0,
                        const int8_t *x1, int8_t *out, int8_t *scratch) {
     (void)scratch;
-    const int32_t depth = op->out_c;
+    const int32_t depth = op->out_c, even = op->flags & FLAG_RIGHT ? depth & ~1 : 0;
     const uint32_t *w = words;
     int32_t at = 0;
-    for (; at + 1 < depth; at += 2, w += 2 * op->blocks) {
+    for (; at < even; at += 2, w += 2 * op->blocks) {
         const channel *pair = c + at;
         int32_t sums[4] = {pair[0].bias, pair[1].bias, pair[0].bias, pair[1].bias};
         thumb_conv(sums, x0, x1, w, w + 2 * op->blocks);
-        out[at] = finish(op, pair, sums[0]);
-        out[at + 1] = finish(op, pair + 1, sums[1]);
-        out[depth + at] = finish(op, pair, sums[2]);
-        out[depth + at + 1] = finish(op, pair + 1, sums[3]);
+        thumb_requantise(out + at, sums, pair, op->out_zero, pair + 2);
+        thumb_requantise(out + depth + at, sums + 2, pair, op->out_zero, pair + 2);
     }
+    restrict_range(out, even, op->low, op->high);
+    restrict_range(out + depth, even, op->low, op->high);
     one_pixel(op, c, words, x0, out, at);
     one_pixel(op, c, words, x1, out + depth, at);
 }

@@ -62,6 +62,11 @@ static inline void four(const depthwise_record *op, const channel *c, const uint
 #else
     thumb_taps work = {rows, rows + op->kernel_h, offset, step, op->kernel_w, w};
     thumb_depthwise(sums, &work);
+    if (op->flags & FLAG_RIGHT) {
+        thumb_requantise(out, sums, c, op->out_zero, c + 4);
+        restrict_range(out, 4, op->low, op->high);
+        return;
+    }
 #endif
     for (int32_t lane = 0; lane < 4; lane++) {
         out[lane] = finish(op, c + lane, sums[lane]);

@@ -126,4 +126,63 @@ thumb_depthwise:
     bne 1b
     leave
     .size thumb_depthwise, . - thumb_depthwise
+
+#define SCALE 4
+#define SHIFT 8
+#define CHANNEL_BYTES 12
+
+/* (sum * scale + 2^31) >> 32 by halves of 16 bits, as multiply_top in fixed_point.h does it; then the shift that
+ * rounds halves away from zero. */
+    .section .text.thumb_requantise, "ax", %progbits
+    .global thumb_requantise
+    .type thumb_requantise, %function
+    .thumb_func
+    .align 2
+thumb_requantise:
+    push {r4-r7, lr}
+    mov r12, r3
+    ldr r4, [sp, #20]
+    mov lr, r4
+1:  ldm r1!, {r3}                   /* the sum: low half r5, high half r3 */
+    ldr r4, [r2, #SCALE]            /* low half r6, high half r4 */
+    uxth r5, r3
+    asrs r3, r3, #16
+    uxth r6, r4
+    lsrs r4, r4, #16
+    mov r7, r5
+    muls r7, r6, r7
+    lsrs r7, r7, #16
+    muls r5, r4, r5
+    adds r7, r7, r5
+    muls r6, r3, r6
+    muls r3, r4, r3
+    movs r4, #128
+    lsls r4, r4, #8
+    adds r7, r7, r4
+    uxth r4, r7
+    adds r6, r6, r4
+    asrs r6, r6, #16
+    lsrs r7, r7, #16
+    adds r3, r3, r7
+    adds r3, r3, r6
+    asrs r4, r3, #31
+    adds r3, r3, r4
+    ldr r4, [r2, #SHIFT]
+    asrs r3, r4
+    adds r3, #1
+    asrs r3, r3, #1
+    add r3, r3, r12
+    sxtb r4, r3
+    cmp r4, r3
+    beq 2f
+    asrs r3, r3, #31                /* beyond int8: -1 or 0 to -128 or 127 */
+    movs r4, #127
+    eors r3, r4
+2:  strb r3, [r0]
+    adds r0, #1
+    adds r2, #CHANNEL_BYTES
+    cmp r2, lr
+    bne 1b
+    pop {r4-r7, pc}
+    .size thumb_requantise, . - thumb_requantise
 #endif

@@ -2,7 +2,7 @@
 #ifndef TINYFLEET_THUMB_H
 #define TINYFLEET_THUMB_H
 
-#include <stdint.h>
+#include "image.h"
 
 /* Two patches by a pair of channels: sums[0], sums[1] of the first patch, [2], [3] of the second take in the
  * values up to the end of the weights, blocks of four values with a word of each channel; at least one. */
@@ -19,5 +19,8 @@ typedef struct {
 
 /* Four channels of one pixel: sums take in all taps. */
 void thumb_depthwise(int32_t *sums, thumb_taps *work);
+
+/* Sums of the channels from c to end, at least one, to int8 around zero; shifts go to the right (FLAG_RIGHT). */
+void thumb_requantise(int8_t *out, const int32_t *sums, const channel *c, int32_t zero, const channel *end);
 
 #endif
