@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -51,6 +52,8 @@ from wire.manifest import (
 from wire.states import NumericsFamily, UpdateState
 from wire.trust import Assignment, Policy
 
+#: Under ``make soak`` nothing is left out.
+SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 BOARD = "nano33ble"
 IMAGE_FILE = "model.img"
 CHUNK_BYTES = 1024
