@@ -8,7 +8,7 @@ import pytest
 
 import boards
 from boards.table import table
-from wire.errors import NotFoundError
+from wire.errors import NotFoundError, RefusedError
 from wire.states import NumericsFamily
 
 PAGE = Path(__file__).parents[1] / "docs" / "boards.md"
@@ -34,6 +34,31 @@ def test_figures_hold_together(name: str):
     assert board.reserved_flash_bytes >= (board.runtime_flash_bytes or 0)
     assert (board.npu is None) is (board.npu_clock_mhz is None) is (not board.npu_source)
     assert (board.runtime_flash_bytes is None) is (board.numerics is NumericsFamily.XNNPACK)
+
+
+@pytest.mark.parametrize("name", boards.names())
+def test_slots_and_journal_lie_on_sector_boundaries_where_there_is_no_linux(name: str):
+    from firmware_sim.layout import layout_of
+    from firmware_sim.partitions import partitions_of
+
+    board = boards.load(name)
+    if board.numerics is NumericsFamily.XNNPACK:
+        assert (board.flash_sector_bytes, board.flash_write_bytes, board.flash_source) == (None, None, None)
+        with pytest.raises(RefusedError, match="flash_sector_bytes"):
+            partitions_of(board)
+        return
+    assert board.flash_source
+    geometry, places = partitions_of(board)
+    assert places.b.end == geometry.flash_bytes == board.flash_bytes
+    for place in (*places.journal, places.a, places.b):
+        assert (
+            sum(sector.length for sector in geometry.sectors(*place._replace(length=place.end)))
+            == place.length
+        )
+    assert places.journal[-1].end == places.a.start
+    assert places.journal[0].start > (board.runtime_flash_bytes or 0)
+    if board.flash_origin is not None:
+        assert layout_of(board).slot_origin == board.flash_origin + places.a.start
 
 
 def test_one_target_has_one_numerics_family():

@@ -129,6 +129,20 @@ def test_threat_clone_with_the_same_identity_is_slowed_down(broker: Broker) -> N
     with_links(parse_broker_url(broker.url), 2, fight, client_id="same")
 
 
+def test_a_link_that_loses_its_power_says_no_goodbye_and_stays_away(broker: Broker) -> None:
+    async def dark(watcher: Link, victim: Link) -> None:
+        await victim.up.wait()
+        downs: list[str] = []
+        victim.on_down = downs.append
+        victim.drop()
+        assert not victim.up.is_set()
+        await watcher.up.wait()
+        assert await receive(watcher, "will/1") == b"gone"
+        assert downs == []
+
+    with_links(parse_broker_url(broker.url), 2, dark)
+
+
 def test_no_broker_is_said_and_tried_again() -> None:
     async def down(link: Link) -> None:
         said: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -56,6 +57,8 @@ from wire.part import part_of
 from wire.states import NumericsFamily, UpdateState
 from wire.trust import Assignment, Policy
 
+#: Under ``make soak`` nothing is left out.
+SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 BOARD = "nano33ble"
 CHUNK_BYTES = 1024
 

@@ -6,7 +6,6 @@ enumerates all cases of all chips, and lets each device live on to the end of th
 
 from __future__ import annotations
 
-import os
 from random import Random
 
 import pytest
@@ -16,9 +15,8 @@ from firmware_sim.journal import Bank
 from firmware_sim.partitions import Partitions
 from firmware_sim.power import Cut, Power
 from tests.device_agent.small_bundle import Keys
-from tests.firmware_sim.flash_life import Life, Sweep
+from tests.firmware_sim.flash_life import SOAK, Life, Sweep
 
-SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 #: The four equal sectors at its start for the journal, and slots of two larger ones each.
 STM32F4 = Geometry(((4, 16384), (1, 65536), (8, 131072)), 4)
 STM32F4_PLACES = Partitions(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from random import Random
+
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -10,6 +13,7 @@ from firmware_sim.flash import Flash
 from firmware_sim.geometry import Geometry
 from firmware_sim.journal import Bank, Journal
 from firmware_sim.power import Cut, Power, PowerCut
+from tests.firmware_sim.flash_life import SOAK
 from wire.errors import StoreError
 
 GEOMETRIES = (
@@ -79,6 +83,56 @@ class JournalModel(RuleBasedStateMachine):
 
 
 TestJournal = JournalModel.TestCase
+
+
+#: Most cuts are late ones, which leave a record that reads well once: those are the hard ones.
+HARD = (*[Cut.LATE] * 4, Cut.EARLY, Cut.BEFORE, Cut.MIDDLE)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600 if SOAK else 240)
+def test_boots_that_fail_in_a_row_lose_nothing_that_was_acknowledged() -> None:
+    """A bank of one sector, so that a boot is: erase, record, mark, and then perhaps more erases."""
+    for seed in range(20_000 if SOAK else 150):
+        _fail_in_a_row(Random(seed), Flash(Geometry(((4, 256),), 4), str(seed)))
+
+
+def _fail_in_a_row(rng: Random, flash: Flash) -> None:
+    journal = Journal(flash, banks(4))
+    journal.append(b"first")
+    acknowledged, written = b"first", 0
+    for _ in range(12):
+        flash.power = Power()
+        for _ in range(rng.randint(0, 8)):
+            acknowledged, written = b"%06d" % written * 8, written + 1
+            journal.append(acknowledged)
+        may_be = {acknowledged}
+        flash.power = one_cut(rng, (1, 1, 2, 3))
+        while flash.power.on:
+            try:
+                data, written = b"%06d" % written * 8, written + 1
+                journal.append(data)
+                may_be = {data}
+            except PowerCut:
+                may_be.add(data)
+        for _ in range(rng.randint(0, 9)):
+            flash.power_on(one_cut(rng, (1, 2, 2, 2, 3, 3, 3, 4)))
+            journal = Journal(flash, banks(4))
+            assert journal.last in may_be
+            with suppress(PowerCut):
+                journal.append(journal.last)
+                may_be = {journal.last}
+        flash.power_on(Power())
+        journal = Journal(flash, banks(4))
+        assert journal.last in may_be
+        acknowledged = journal.last
+        journal.append(acknowledged)
+    assert flash.faults == 0
+
+
+def one_cut(rng: Random, operations: tuple[int, ...]) -> Power:
+    cut, at = rng.choice(HARD), rng.choice(operations)
+    return Power(lambda number: cut if number == at else None)
 
 
 def test_the_banks_wear_evenly() -> None:
