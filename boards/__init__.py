@@ -40,6 +40,12 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     """Address of the flash with code and models; None for Linux and cores that are not emulated."""
     ram_origin: int | None = None
     """Address of the RAM."""
+    flash_sector_bytes: Count | None = None
+    """What one erase of the flash with the slots clears; None for Linux."""
+    flash_write_bytes: Count | None = None
+    """Unit in which it is programmed, once after an erase."""
+    flash_source: str | None = None
+    """Of these two figures."""
 
     uf2_family: int | None = None
     """Family of its chip in Microsoft's list of UF2 families; None where no boot loader takes UF2."""

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec.structs
 
 from device_agent.link import Link
-from device_agent.outbox import Entry, Outbox
+from device_agent.storage import Entry, MessageQueue
 from wire.errors import FleetError, LinkError
 from wire.messages import ServerState, Telemetry, decode, encode
 from wire.states import Presence
@@ -24,7 +24,7 @@ class Delivery:
     """Keeps telemetry until the broker has it. Without word of a server, it counts as offline."""
 
     def __init__(
-        self, link: Link, outbox: Outbox, topic: str, complain: Callable[[FleetError], None]
+        self, link: Link, outbox: MessageQueue, topic: str, complain: Callable[[FleetError], None]
     ) -> None:
         self._link = link
         self._outbox = outbox

@@ -16,10 +16,9 @@ from device_agent.broker_url import BrokerUrl
 from device_agent.delivery import Delivery
 from device_agent.link import Link
 from device_agent.loaded_model import LoadedModel
-from device_agent.outbox import Outbox
 from device_agent.reports import Reports
 from device_agent.sensor import Sensor
-from device_agent.store import Store
+from device_agent.storage import MessageQueue, Storage
 from device_agent.updates import Setting, Updates
 from device_agent.window import Window
 from wire import topics
@@ -35,8 +34,8 @@ class Parts(NamedTuple):
     """What a device is put together from."""
 
     setting: Setting
-    store: Store
-    outbox: Outbox
+    store: Storage
+    outbox: MessageQueue
     sensor: Sensor
     broker: BrokerUrl
     latency_clock: Literal["device", "host"]
@@ -52,6 +51,7 @@ class Device:
         self._sensor = parts.sensor
         self._outbox = parts.outbox
         self._counters: Counter[str] = Counter()
+        self._dark = False
         device = parts.setting.device
         boots = parts.store.next_boot()
         boot = f"{boots:08x}-{secrets.token_hex(4)}"
@@ -100,8 +100,15 @@ class Device:
         finally:
             await self._stop()
 
+    def lose_power(self) -> None:
+        """Be silent from now on; cancelling ``run`` then says no goodbye, and keeps nothing."""
+        self._dark = True
+        self._link.drop()
+
     async def _stop(self) -> None:
         await self._updates.stop()
+        if self._dark:
+            return
         self._answering.close_window()
         status = encode(self._reports.status(Presence.OFFLINE))
         await self._link.close(topics.device(self.name, "status"), status)

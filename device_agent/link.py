@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import paho.mqtt.client as mqtt
@@ -100,6 +102,15 @@ class Link:
             self._client.disconnect()
             await asyncio.wait([asyncio.ensure_future(self._down.wait())], timeout=timeout_s)
         self._down.set()
+
+    def drop(self) -> None:
+        """Be gone for good without a goodbye, as in a power cut: the broker will publish the will."""
+        self._closing = True
+        self.up.clear()
+        sock: Any = self._client.socket()
+        if sock is not None:
+            with suppress(OSError):  # it may not be connected yet
+                sock.shutdown(socket.SHUT_RDWR)
 
     async def _connect(self) -> bool:
         self._down.clear()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
+from device_agent.storage import Entry
 from wire.errors import StoreError
 
 _SCHEMA = """
@@ -19,15 +20,6 @@ CREATE TABLE IF NOT EXISTS outbox (
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Entry(NamedTuple):
-    """One waiting message."""
-
-    id: int
-    payload: bytes
-    historical: bool
-    """Whether it had to wait for the server or the link."""
 
 
 def _typed(method: Callable[P, R]) -> Callable[P, R]:

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from device_agent.disk import Disk
+from device_agent.storage import Content
 from wire.errors import StoreError
 from wire.limits import MAX_BUNDLE_BYTES, MAX_PAYLOAD_BYTES
 from wire.manifest import Manifest, decode_manifest, digest_of, split_payload
@@ -19,13 +20,6 @@ from wire.trust import Artifact
 
 #: The partial payload is synced each time it grew by this much, and at its end.
 SYNC_EVERY_BYTES: Final = 256 * 1024
-
-
-class Content(NamedTuple):
-    """A bundle as it lies in a slot, every file checked against the manifest."""
-
-    manifest: Manifest
-    files: dict[str, bytes]
 
 
 class Slot:

@@ -15,6 +15,8 @@ from wire.messages import SlotName
 
 _MAX_STATE_BYTES: Final = 64 * 1024
 _MAX_COUNTER_BYTES: Final = 20
+#: Space that a download leaves free, for the state and the outbox.
+_RESERVE_BYTES: Final = 256 * 1024
 
 
 class Store:
@@ -60,7 +62,7 @@ class Store:
 
     def free_bytes(self) -> int:
         """Space that is left for a download."""
-        return self._disk.free_bytes(self.directory)
+        return max(0, self._disk.free_bytes(self.directory) - _RESERVE_BYTES)
 
     @property
     def _state_file(self) -> Path:

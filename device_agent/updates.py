@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from device_agent import update_state as u
 from device_agent.answering import Answering
@@ -17,8 +17,7 @@ from device_agent.failure import reason_of
 from device_agent.link import Link
 from device_agent.loaded_model import LoadedModel
 from device_agent.selftest import check_golden
-from device_agent.slot import Content
-from device_agent.store import Store
+from device_agent.storage import Content, Storage
 from device_agent.updater import step
 from wire.errors import FleetError, RefusedError, StoreError, TrustError, WireError
 from wire.manifest import Manifest, check_fits
@@ -28,9 +27,6 @@ from wire.trust import Artifact, verify_manifest
 
 if TYPE_CHECKING:
     from tuf.api.metadata import Root
-
-#: Space that a download leaves free, for the state and the outbox.
-RESERVE_BYTES: Final = 256 * 1024
 
 log = logging.getLogger("tinyfleet.device")
 
@@ -52,7 +48,7 @@ class Updates:
     def __init__(
         self,
         setting: Setting,
-        store: Store,
+        store: Storage,
         link: Link,
         answering: Answering,
         counters: Counter[str],
@@ -184,8 +180,8 @@ class Updates:
         manifest = self._acceptable(artifact, attempt.bundle)
         slot = self._store.slot(attempt.slot)
         missing = manifest.payload_bytes - min(manifest.payload_bytes, slot.held_bytes(digest))
-        if (free := self._store.free_bytes()) < missing + RESERVE_BYTES:
-            raise StoreError(Reason.STORAGE, f"{free} bytes free, {missing + RESERVE_BYTES} needed")
+        if (free := self._store.free_bytes()) < missing:
+            raise StoreError(Reason.STORAGE, f"{free} bytes free for a download of {missing}")
         held = slot.begin(artifact, manifest)
         self.post(u.DownloadStarted(attempt.id, held))
         try:

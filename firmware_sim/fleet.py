@@ -1,4 +1,4 @@
-"""A fleet of simulated microcontrollers: one process, one loop, a connection and a store each.
+"""A fleet of simulated microcontrollers: one process, one loop, a connection and a flash each.
 
 Every device runs the Linux agent's own update machine, and answers with the real TFLM interpreter in
 an arena of the size that the manifest states for its core. What is not simulated is not reported:
@@ -12,17 +12,21 @@ import logging
 import resource
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import boards
 from device_agent.broker_url import BrokerUrl
 from device_agent.config import hardware_of
-from device_agent.device import Device, Parts
-from device_agent.disk import Disk
-from device_agent.outbox import Outbox
+from device_agent.device import Parts
 from device_agent.process import utc_now
 from device_agent.sensor import Recording, ReplaySensor
-from device_agent.store import Store
 from device_agent.updates import Setting
+from firmware_sim.flash_file import FlashFile
+from firmware_sim.flash_store import FlashStore
+from firmware_sim.mcu import Mcu, Supply, told_wear
+from firmware_sim.partitions import partitions_of
+from firmware_sim.power import PowerCut, random_cuts
+from firmware_sim.ram_outbox import RamOutbox
 from wire.errors import InputError
 from wire.messages import Hardware
 from wire.states import NumericsFamily
@@ -33,11 +37,8 @@ if TYPE_CHECKING:
 DEFAULT_BOARDS: Final = ("nucleo-l4r5zi", "nano33ble", "rpi-pico", "nucleo-u575zi")
 #: More than 100 at once overflow the broker's listen queue, and cost a SYN retry each.
 CONNECTIONS_PER_S: Final = 100
-#: A microcontroller's flash has no room for more.
-_OUTBOX_ENTRIES: Final = 500
-_OUTBOX_BYTES: Final = 512 * 1024
-#: Socket, socket pair, outbox and its journal.
-_FILES_PER_DEVICE: Final = 8
+#: Socket, socket pair, and now and then the file of its flash.
+_FILES_PER_DEVICE: Final = 4
 
 log = logging.getLogger("tinyfleet.device")
 
@@ -55,27 +56,36 @@ class FleetPlan(NamedTuple):
     rate_hz: float = 1.0
     prefix: str = "mcu"
     seed: int = 0
+    power_cuts: float = 0.0
+    """Probability with which the power goes at a flash operation, or inside it."""
 
 
-def build_fleet(plan: FleetPlan) -> list[Device]:
-    """Boot the devices, boards round-robin, each at its own place in the recording."""
+def build_fleet(plan: FleetPlan) -> list[Mcu]:
+    """The devices as ``state_dir`` has them, boards round-robin, each at its own place in the recording."""
     hardware = [mcu_hardware(board) for board in plan.boards]
     _allow_files(plan.devices * _FILES_PER_DEVICE)
     return [_build(plan, index, hardware[index % len(hardware)]) for index in range(plan.devices)]
 
 
-async def run_fleet(devices: list[Device], rng: Random) -> None:
-    """Run all until cancelled; a device that breaks is logged, and the others go on."""
-    spread_s = len(devices) / CONNECTIONS_PER_S
+async def run_fleet(devices: list[Mcu], rng: Random) -> None:
+    """Run all until cancelled; a device that breaks is logged, and the others go on.
 
-    async def run(device: Device) -> None:
+    StoreError at the end when a device did with its flash what no chip can do.
+    """
+    spread_s = len(devices) / CONNECTIONS_PER_S
+    asyncio.get_running_loop().set_exception_handler(_ignore_power_cuts)
+
+    async def run(device: Mcu) -> None:
         await asyncio.sleep(rng.uniform(0, spread_s))
         try:
             await device.run()
         except Exception as error:  # noqa: BLE001 - a bug in one device is no reason to stop the fleet
             log.error("%s: broke: %r", device.name, error)
 
-    await asyncio.gather(*(run(device) for device in devices))
+    try:
+        await asyncio.gather(*(run(device) for device in devices))
+    finally:
+        log.info("fleet: %s", told_wear(devices))
 
 
 def mcu_hardware(board: str) -> Hardware:
@@ -88,10 +98,10 @@ def mcu_hardware(board: str) -> Hardware:
     return hardware
 
 
-def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Device:
+def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Mcu:
     name = f"{plan.prefix}-{index:04d}"
-    state_dir = plan.state_dir / name
     rng = Random(f"{plan.seed}/{name}")  # noqa: S311 - jitter, not a secret
+    power_rng = Random(f"{plan.seed}/{name}/power")  # noqa: S311
     start = index * len(plan.recording.indices) // plan.devices
     setting = Setting(
         device=name,
@@ -100,18 +110,27 @@ def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Device:
         director_root=plan.director_root,
         now=utc_now,
     )
-    return Device(
-        Parts(
+
+    def assemble(store: FlashStore, outbox: RamOutbox) -> Parts:
+        return Parts(
             setting=setting,
-            # The host's own crash is not what is simulated, so its disk need not sync.
-            store=Store(state_dir, Disk(durable=False)),
-            outbox=Outbox(state_dir / "outbox.sqlite", _OUTBOX_ENTRIES, _OUTBOX_BYTES, durable=False),
+            store=store,
+            outbox=outbox,
             sensor=ReplaySensor(plan.recording, plan.rate_hz, start),
             broker=plan.broker,
             latency_clock="host",
             rng=rng,
         )
-    )
+
+    geometry, places = partitions_of(boards.load(hardware.board))
+    chip = FlashFile(plan.state_dir / f"{name}.flash", geometry, name)
+    return Mcu(name, chip, places, Supply(random_cuts(plan.power_cuts, power_rng), power_rng), assemble)
+
+
+def _ignore_power_cuts(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Callbacks and tasks of a device without power end in a PowerCut that nobody is left to catch."""
+    if not isinstance(context.get("exception"), PowerCut):
+        loop.default_exception_handler(context)
 
 
 def _allow_files(needed: int) -> None:

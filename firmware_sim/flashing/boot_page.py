@@ -20,7 +20,8 @@ _POLYNOMIAL: Final = 0x04C11DB7
 
 def boot_page(board: Board) -> bytes:
     """One page of PAGE_BYTES; empty for chips that start from the vector table itself."""
-    return _PAGES.get(board.uf2_board or "", lambda _: b"")(board)
+    page = _PAGES.get(board.uf2_board or "")
+    return b"" if page is None else page(board)
 
 
 def checksum(data: bytes) -> int:

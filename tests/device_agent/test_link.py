@@ -29,7 +29,7 @@ def with_links(
     broker: BrokerUrl, count: int, work: Callable[..., Awaitable[None]], client_id: str = "link-{}"
 ) -> None:
     async def main() -> None:
-        rng = Random(1)  # noqa: S311
+        rng = Random(1)
         links = [
             Link(broker, client_id.format(i), lambda i=i: (f"will/{i}", b"gone"), rng) for i in range(count)
         ]

@@ -16,10 +16,10 @@ _WEIGHT_SCALE = 0.02
 
 
 @cache
-def tiny_model(damaged: bool = False) -> bytes:
+def tiny_model(damaged: bool = False, seed: int = 11) -> bytes:
     """One fully connected layer; ``damaged``: other weights than those that gave the golden vectors."""
     inputs = int(np.prod(INPUT_SHAPE))
-    weights = np.random.default_rng(11).integers(-127, 128, (CLASSES, inputs), dtype=np.int8)
+    weights = np.random.default_rng(seed).integers(-127, 128, (CLASSES, inputs), dtype=np.int8)
     if damaged:
         weights = -weights
     bias = np.zeros(CLASSES, np.int32)

@@ -21,16 +21,22 @@ from wire.states import Presence
 DEVICES = 12
 
 
-@pytest.fixture
-def fleet(broker: Broker, keys: Keys, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def start(
+    broker: Broker, keys: Keys, tmp_path: Path, *options: str, devices: int = DEVICES
+) -> subprocess.Popen[bytes]:
     command = [
         str(Path(sys.executable).with_name("tinyfleet")), "sim",
-        "--devices", str(DEVICES), "--broker", broker.url, "--trust", str(keys.folder),
+        "--devices", str(devices), "--broker", broker.url, "--trust", str(keys.folder),
         "--data", str(write_recording(tmp_path / "eval.npz")), "--state", str(tmp_path / "flash"),
-        "--rate-hz", "20", "--seed", "3",
+        "--rate-hz", "20", "--seed", "3", *options,
     ]  # fmt: skip
-    with (tmp_path / "sim.log").open("wb") as log:
-        process = subprocess.Popen(command, stderr=log, stdout=log)
+    with (tmp_path / "sim.log").open("ab") as log:
+        return subprocess.Popen(command, stderr=log, stdout=log)
+
+
+@pytest.fixture
+def fleet(broker: Broker, keys: Keys, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    process = start(broker, keys, tmp_path)
     yield process
     process.kill()
     process.wait(10)
@@ -72,6 +78,66 @@ def test_end_to_end_a_fleet_updates_reverts_and_reports(
     fleet.send_signal(signal.SIGTERM)
     assert fleet.wait(15) == 0
     director.wait("all offline", lambda: {s.device: s.state for s in director.statuses} == offline())
+
+
+def test_a_killed_fleet_finds_its_devices_as_they_were(
+    director: Director, keys: Keys, broker: Broker, tmp_path: Path
+) -> None:
+    v1 = make_bundle(keys, 1)
+    director.publish(v1)
+    director.assign("mcu-0000", v1, 1)
+    fleet = start(broker, keys, tmp_path, devices=2)
+    try:
+        director.wait_state("try-1", "confirmed", device="mcu-0000")
+        fleet.kill()
+        fleet.wait(10)
+        before = len(director.reported)
+        fleet = start(broker, keys, tmp_path, devices=2)
+        director.wait(
+            "both are back", lambda: {r.device for r in director.reported[before:]} == {*names()[:2]}
+        )
+    finally:
+        fleet.kill()
+        fleet.wait(10)
+    back = {report.device: report for report in director.reported[before:]}
+    assert (back["mcu-0000"].running, back["mcu-0000"].sequence) == (v1.ref, 1)
+    assert back["mcu-0001"].running is None
+    assert {report.boot[:8] for report in back.values()} == {"00000002"}
+    assert len(broker.sent("mcu-0000", v1.digest)) == v1.manifest.chunks + 1
+
+
+def test_power_cut_by_power_cut_a_fleet_still_ends_where_it_shall(
+    director: Director, keys: Keys, broker: Broker, tmp_path: Path
+) -> None:
+    v1, v2, bad = make_bundle(keys, 1), make_bundle(keys, 2), make_bundle(keys, 3, damaged=True)
+    for bundle in (v1, v2, bad):
+        director.publish(bundle)
+    fleet = start(broker, keys, tmp_path, "--power-cuts", "0.04", devices=4)
+    four = names()[:4]
+    try:
+        for sequence, bundle in enumerate((v1, v2), 1):
+            for name in four:
+                director.assign(name, bundle, sequence)
+            director.wait(
+                f"all on {bundle.ref.version}", lambda b=bundle: confirmed(director, b.ref.version) == {*four}
+            )
+        for name in four:
+            director.assign(name, bad, 3)
+            report = director.wait_state("try-3", "rolled_back", device=name)
+            assert report.running == v2.ref
+            assert report.reason in ("self_test", "trial_interrupted")
+        fleet.send_signal(signal.SIGTERM)
+        assert fleet.wait(15) == 0
+    finally:
+        fleet.kill()
+        fleet.wait(10)
+    log = (tmp_path / "sim.log").read_text()
+    assert "Traceback" not in log
+    cuts = log.count("power cut at flash operation")
+    assert cuts > 5
+    assert f"fleet: {cuts} power cuts; " in log
+    wills = [s for s in director.statuses if s.state is Presence.OFFLINE and s.device == four[0]]
+    assert wills, "the broker tells of a device that lost its power"
 
 
 def test_a_linux_board_is_no_microcontroller() -> None:

@@ -23,11 +23,14 @@ def sim(
     trust: Annotated[
         Path | None, typer.Option(help="Folder with image-root.json and director-root.json.")
     ] = None,
-    state: Annotated[Path | None, typer.Option(help="Folder for the devices' flash.")] = None,
+    state: Annotated[Path | None, typer.Option(help="Folder for the devices' flash, a file each.")] = None,
     boards: Annotated[str, typer.Option(help="Boards, comma-separated; devices take turns.")] = "",
     groups: Annotated[str, typer.Option(help="Groups of the data, comma-separated; all without it.")] = "",
-    seed: Annotated[int, typer.Option(help="Seed of the jitter.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of jitter and power cuts.")] = 0,
     rate_hz: Annotated[float, typer.Option(min=0.001, max=1000, help="Windows a second.")] = 1.0,
+    power_cuts: Annotated[
+        float, typer.Option(min=0, max=0.2, help="Probability of a power cut at each flash operation.")
+    ] = 0.0,
     prefix: Annotated[str, typer.Option(help="Devices are called PREFIX-0000, ...")] = "mcu",
 ) -> None:
     """Run a fleet of simulated microcontrollers until SIGTERM or SIGINT."""
@@ -54,6 +57,7 @@ def sim(
         rate_hz=rate_hz,
         prefix=prefix,
         seed=seed,
+        power_cuts=power_cuts,
     )
     log_to_stderr()
     fleet = build_fleet(plan)

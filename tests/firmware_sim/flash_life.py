@@ -1,0 +1,346 @@
+"""The life of one microcontroller on its flash, every flash operation of it remembered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+import boards
+from converter.image.compiler import compile_image
+from device_agent import update_state as u
+from device_agent.answering import Answering
+from device_agent.config import hardware_of, read_root
+from device_agent.selftest import read_npy
+from device_agent.sensor import Reading
+from device_agent.updates import Setting, Updates
+from firmware_sim.cores import core_of
+from firmware_sim.elf import read_elf
+from firmware_sim.flash import Flash
+from firmware_sim.flash_slot import PROGRESS_STEPS
+from firmware_sim.flash_store import FlashStore, provision
+from firmware_sim.geometry import Geometry
+from firmware_sim.journal import MIN_BANK_BYTES, MIN_BANKS, Bank
+from firmware_sim.layout import layout_of
+from firmware_sim.machine import Machine
+from firmware_sim.partitions import Partitions
+from firmware_sim.power import Cut, Power, PowerCut
+from firmware_sim.toolchain import firmware
+from runtimes import open_model
+from tests.device_agent.small_bundle import ARENA_BYTES, EXPIRES, Bundle, Keys, npy
+from tests.device_agent.test_power_cut import Shelf
+from tests.device_agent.tiny_model import CLASSES, INPUT_SCALE, INPUT_SHAPE, OUTPUT_SCALE, tiny_model
+from wire import trust
+from wire.manifest import (
+    MODEL_FILE,
+    FileEntry,
+    Golden,
+    Manifest,
+    Preprocessing,
+    TargetNeeds,
+    TensorSpec,
+    digest_of,
+    encode_manifest,
+)
+from wire.states import NumericsFamily, UpdateState
+from wire.trust import Assignment, Policy
+
+BOARD = "nano33ble"
+IMAGE_FILE = "model.img"
+CHUNK_BYTES = 1024
+
+
+def life_bundle(keys: Keys, version: int, damaged: bool = False) -> Bundle:
+    """A model of its own weights and its compiled image, with 12 KB besides to fill some sectors."""
+    rng = np.random.default_rng(version)
+    inputs = rng.integers(-128, 128, (4, *INPUT_SHAPE), dtype=np.int8)
+    interpreter = open_model(NumericsFamily.TFLM, tiny_model(seed=version))
+    outputs = np.stack([interpreter.run(window) for window in inputs])
+    model = tiny_model(damaged, seed=version)
+    files = {
+        IMAGE_FILE: compile_image(model).data,
+        MODEL_FILE: model,
+        "golden/inputs.npy": npy(inputs),
+        "golden/tflm.npy": npy(outputs),
+        "filler.bin": rng.integers(0, 4, 12_001, dtype=np.uint8).tobytes() + b"\xff" * 600 + bytes(600),
+    }
+    manifest = Manifest(
+        model="tiny",
+        version=version,
+        labels=[f"word{i}" for i in range(CLASSES)],
+        input=TensorSpec(name="in", shape=[1, *INPUT_SHAPE], dtype="int8", scale=INPUT_SCALE, zero_point=0),
+        output=TensorSpec(name="out", shape=[1, CLASSES], dtype="int8", scale=OUTPUT_SCALE, zero_point=0),
+        preprocessing=Preprocessing(),
+        ops=["FULLY_CONNECTED"],
+        files=[
+            FileEntry(path=path, bytes=len(data), sha256=digest_of(data), device=True)
+            for path, data in files.items()
+        ],
+        golden=Golden(inputs="golden/inputs.npy", outputs={NumericsFamily.TFLM: "golden/tflm.npy"}),
+        chunk_bytes=CHUNK_BYTES,
+        targets={
+            "cortex-m4": TargetNeeds(numerics=NumericsFamily.TFLM, ram_bytes=ARENA_BYTES, flash_bytes=40_000)
+        },
+    )
+    signature = trust.sign_manifest(encode_manifest(manifest), keys.release, EXPIRES)
+    return Bundle(manifest, b"".join(files.values()), signature)
+
+
+def small_partitions(geometry: Geometry) -> Partitions:
+    """The journal's banks and two slots of 32 KB or a few sectors, from the start of a uniform flash."""
+    sector_bytes = geometry.sector_at(0).length
+    bank_bytes = max(MIN_BANK_BYTES, sector_bytes)
+    slot_bytes = max(32 * 1024, 6 * sector_bytes)
+    journal = tuple(Bank(index * bank_bytes, bank_bytes) for index in range(MIN_BANKS))
+    start = MIN_BANKS * bank_bytes
+    return Partitions(journal, Bank(start, slot_bytes), Bank(start + slot_bytes, slot_bytes))
+
+
+@dataclass(frozen=True)
+class Phase:
+    """An assignment and how it must end, wherever the power was cut."""
+
+    name: str
+    sequence: int
+    bundle: Bundle
+    ends: UpdateState
+    running: Bundle
+    downloads: bool
+
+
+@dataclass
+class Tally:
+    """What happened in one phase, by all boots together."""
+
+    downloaded_bytes: int = 0
+    confirms: int = 0
+
+
+class Recorder(Flash):
+    """Remembers how the flash and the tally were before each operation, and the operation."""
+
+    def __init__(self, flash: Flash) -> None:
+        super().__init__(flash.geometry, flash.seed)
+        self.__dict__.update(flash.copy().__dict__)
+        self.story: list[tuple[Flash, Tally, str, tuple]] = []
+        self.tally = Tally()
+
+    def program(self, address: int, data: bytes) -> None:
+        self.story.append((self.copy(), Tally(**vars(self.tally)), "program", (address, data)))
+        super().program(address, data)
+
+    def erase(self, address: int) -> None:
+        self.story.append((self.copy(), Tally(**vars(self.tally)), "erase", (address,)))
+        super().erase(address)
+
+
+class CountedStore(FlashStore):
+    """Counts how often a trial turns into a confirmation."""
+
+    def __init__(self, flash: Flash, partitions: Partitions, tally: Tally) -> None:
+        super().__init__(flash, partitions)
+        self._tally = tally
+
+    def save(self, state: u.State) -> None:
+        before, now = self.load().attempt, state.attempt
+        super().save(state)
+        if now and now.state is UpdateState.CONFIRMED:
+            self._tally.confirms += before is None or before.state is not UpdateState.CONFIRMED
+
+
+class Life:
+    """v1 is confirmed; v2 comes, v1 is wanted again, and then v3, which fails its self-test."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.v1, self.v2, self.v3 = (life_bundle(keys, n, damaged=n == 3) for n in (1, 2, 3))
+        roots = (read_root(keys.folder / f"{name}-root.json") for name in ("image", "director"))
+        self.setting = Setting("d", hardware_of(BOARD), *roots, now=lambda: datetime.now(UTC))
+        self.birth = Phase("birth", 1, self.v1, UpdateState.CONFIRMED, self.v1, downloads=True)
+        self.phases = (
+            Phase("update", 2, self.v2, UpdateState.CONFIRMED, self.v2, downloads=True),
+            Phase("revert", 3, self.v1, UpdateState.CONFIRMED, self.v1, downloads=False),
+            Phase("bad update", 4, self.v3, UpdateState.ROLLED_BACK, self.v1, downloads=True),
+        )
+        self._readings = np.zeros(INPUT_SHAPE, np.float32)
+        self._emulated: dict[str, bytes] = {}
+        self._machine: Machine | None = None
+
+    def born(self, geometry: Geometry, partitions: Partitions, seed: str) -> Flash:
+        """A device that left the factory and runs v1."""
+        flash = Flash(geometry, seed)
+        provision(flash, partitions)
+        assert self.live(flash, partitions, self.birth, Tally()).running == self.v1.ref
+        return flash
+
+    def live(self, flash: Flash, partitions: Partitions, phase: Phase, tally: Tally) -> u.State:
+        """Boot, take the phase's assignment, answer until it has settled; PowerCut when it is dark."""
+        return asyncio.run(self._live(flash, partitions, phase, tally))
+
+    async def _live(self, flash: Flash, partitions: Partitions, phase: Phase, tally: Tally) -> u.State:
+        answering = Answering(
+            passed=lambda attempt: updates.post(u.TrialPassed(attempt)),
+            failed=lambda attempt, error: updates.fail(attempt, error, None),
+            closed=lambda window: None,
+        )
+        counters: Counter[str] = Counter()
+        store = CountedStore(flash, partitions, tally)
+        updates = Updates(
+            self.setting, store, Shelf(self.v1, self.v2, self.v3), answering, counters, lambda attempt: None
+        )  # type: ignore[arg-type]
+        updates.post(u.Booted())
+        had = updates.state.running
+        updates.post(u.Assigned(self.assignment(phase)))
+        earlier_bytes = tally.downloaded_bytes
+        for step in range(100_000):
+            answering.answer(Reading(step, step, self._readings, None))
+            assert answering.answers or had is None
+            tally.downloaded_bytes = earlier_bytes + counters["downloaded_bytes"]
+            if not flash.power.on:
+                await updates.stop()
+                raise PowerCut
+            attempt = updates.state.attempt
+            if attempt and attempt.settled:
+                await updates.stop()
+                return updates.state
+            await asyncio.sleep(0)
+        raise AssertionError(f"never settled: {updates.state}")
+
+    def assignment(self, phase: Phase) -> Assignment:
+        return Assignment(
+            device="d",
+            sequence=phase.sequence,
+            attempt=f"t{phase.sequence}",
+            bundle=phase.bundle.ref,
+            policy=Policy(trial_inferences=2),
+        )
+
+    def check_confirmed(self, flash: Flash, partitions: Partitions) -> u.State:
+        """Boot: a model is confirmed, all its bytes are there, and the emulated core answers with them."""
+        store = FlashStore(flash, partitions)
+        state = store.load()
+        assert state.confirmed is not None
+        assert state.running is not None
+        place = partitions.a if state.confirmed == "a" else partitions.b
+        bundle = next(b for b in (self.v1, self.v2, self.v3) if b.ref == state.running)
+        assert bundle is not self.v3
+        assert flash.read(place.start, len(bundle.payload)) == bundle.payload
+        content = store.slot(state.confirmed).load(state.running.digest)
+        outputs = read_npy(content.files["golden/tflm.npy"], (CLASSES,))
+        assert self.emulated(content.files) == outputs.tobytes()
+        return state
+
+    def emulated(self, files: dict[str, bytes]) -> bytes:
+        """Answers of the emulated core to the golden inputs; one run for each distinct image."""
+        image, inputs = files[IMAGE_FILE], files["golden/inputs.npy"]
+        key = digest_of(image + inputs)
+        if key not in self._emulated:
+            self._emulated[key] = self._run(image, inputs)
+        return self._emulated[key]
+
+    def _run(self, image: bytes, inputs: bytes) -> bytes:
+        board = boards.load(BOARD)
+        core, layout = core_of(board.target), layout_of(board)
+        header = compile_image(tiny_model()).header
+        symbols = {**layout.symbols(), "ARENA_BYTES": header.arena_bytes}
+        machine = Machine(core, layout, read_elf(firmware(core.compiler_cpu, symbols, image)))
+        machine.write(layout.slot_origin, image)
+        machine.bind(layout.slot_origin, len(image))
+        arena = machine.elf.symbols["arena_start"]
+        answers = []
+        for window in read_npy(inputs, INPUT_SHAPE):
+            machine.write(arena + header.input_at, window.tobytes())
+            machine.invoke()
+            answers.append(machine.read(arena + header.output_at, header.output_bytes))
+        return b"".join(answers)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A flash as one cut has left it, and what had happened until then."""
+
+    phase: Phase
+    at: int
+    cut: Cut
+    flash: Flash
+    tally: Tally
+
+    def __str__(self) -> str:
+        return f"{self.phase.name}, operation {self.at}, {self.cut}"
+
+
+class Sweep:
+    """All cuts of one life on one geometry."""
+
+    def __init__(self, life: Life, geometry: Geometry, partitions: Partitions | None = None) -> None:
+        self.life = life
+        self.geometry = geometry
+        self.partitions = partitions or small_partitions(geometry)
+        flash = life.born(geometry, self.partitions, "sweep")
+        self.stories: list[tuple[Phase, list]] = []
+        for phase in life.phases:
+            recorder = Recorder(flash)
+            recorder.power_on(Power())
+            state = life.live(recorder, self.partitions, phase, recorder.tally)
+            self.check_end(phase, state, recorder, recorder.tally)
+            assert (recorder.tally.downloaded_bytes > 0) is phase.downloads
+            self.stories.append((phase, recorder.story))
+            flash = recorder.copy()
+
+    @property
+    def operations(self) -> int:
+        return sum(len(story) for _, story in self.stories)
+
+    def cases(self, stride: int = 1) -> Iterator[Case]:
+        """Each operation of the life with each way to cut it; with a stride, every so many-th."""
+        number = 0
+        for phase, story in self.stories:
+            for at, (flash, tally, operation, arguments) in enumerate(story, 1):
+                for cut in Cut:
+                    number += 1
+                    if number % stride:
+                        continue
+                    left = flash.copy()
+                    left.power = Power(lambda _number, cut=cut: cut)
+                    with pytest.raises(PowerCut):
+                        getattr(left, operation)(*arguments)
+                    yield Case(phase, at, cut, left, Tally(**vars(tally)))
+
+    def recover(self, case: Case, *more_cuts: Power, rest: bool = False) -> None:
+        """Boot twice, then live on to the phase's end, with more cuts, and with ``rest`` to the life's."""
+        flash, partitions, phase = case.flash, self.partitions, case.phase
+        flash.power_on(Power())
+        found = self.life.check_confirmed(flash, partitions)
+        flash.power_on(Power())
+        assert self.life.check_confirmed(flash, partitions) == found, "a boot changed its mind"
+        cuts = 1
+        for power in more_cuts:
+            flash.power_on(power)
+            with suppress(PowerCut):
+                self.life.live(flash, partitions, phase, case.tally)
+            cuts += not power.on
+        flash.power_on(Power())
+        state = self.life.live(flash, partitions, phase, case.tally)
+        self.check_end(phase, state, flash, case.tally, cuts)
+        flash.power_on(Power())
+        assert self.life.check_confirmed(flash, partitions) == state
+        for later in self.life.phases[self.life.phases.index(phase) + 1 :] if rest else ():
+            flash.power_on(Power())
+            tally = Tally()
+            state = self.life.live(flash, partitions, later, tally)
+            self.check_end(later, state, flash, tally)
+
+    def check_end(self, phase: Phase, state: u.State, flash: Flash, tally: Tally, cuts: int = 0) -> None:
+        assert state.running == phase.running.ref
+        assert state.attempt
+        assert (state.attempt.id, state.attempt.state) == (f"t{phase.sequence}", phase.ends)
+        assert tally.confirms <= (phase.ends is UpdateState.CONFIRMED)
+        assert flash.faults == 0
+        payload, sector = len(phase.bundle.payload), max(length for _, length in self.geometry.regions)
+        lost = payload // PROGRESS_STEPS + sector + self.geometry.write_bytes + CHUNK_BYTES
+        assert tally.downloaded_bytes <= (payload + cuts * lost if phase.downloads else 0)
