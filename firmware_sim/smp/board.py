@@ -11,12 +11,14 @@ import wire.image
 from boards import Board
 from firmware_sim.cores import core_of
 from firmware_sim.elf import read_elf
+from firmware_sim.flash import Flash
 from firmware_sim.flashing.firmware import board_firmware
 from firmware_sim.layout import layout_of
 from firmware_sim.machine import Machine
 from firmware_sim.smp import mcuboot
 from firmware_sim.smp.boot import BootRecord, boot
-from firmware_sim.smp.slots import RamSlots, Slots
+from firmware_sim.smp.slots import Slots
+from firmware_sim.smp.upload import Upload
 from wire.errors import FleetError, RefusedError
 from wire.image import ALIGNMENT, ImageHeader
 
@@ -36,15 +38,23 @@ class Slotted(NamedTuple):
 class SimulatedBoard:
     """Powered on when constructed; ``image`` is the model it was flashed with."""
 
-    def __init__(self, board: Board, image: bytes, key: ec.EllipticCurvePublicKey | None = None) -> None:
+    def __init__(
+        self,
+        board: Board,
+        image: bytes,
+        key: ec.EllipticCurvePublicKey | None = None,
+        flash: Flash | None = None,
+    ) -> None:
+        """``flash`` is a chip that was used before; without it, it is new and has ``image`` in slot 0."""
         self.board = board
         self._core = core_of(board.target)
         self._layout = layout_of(board)
         self._key = key
         self._elf = read_elf(board_firmware(board, image))
-        self.slots: Slots = RamSlots(board.slot_bytes)
+        self.slots = Slots(board, flash)
         self._flashed = image
-        self.slots.program(0, 0, image + b"\xff" * (-len(image) % self.slots.word_bytes))
+        if flash is None:
+            self.slots.program(0, 0, image)
         self.boots = 0
         self.fault: FleetError | None = None
         self._machine: Machine | None = None
@@ -57,6 +67,8 @@ class SimulatedBoard:
 
     def image(self, slot: int) -> Slotted:
         """WireError or TrustError for a slot from which nothing may boot."""
+        if slot == self.record.other and not self.record.whole:
+            raise RefusedError("no_image", f"slot {slot} has no whole image", "upload one")
         data = self.slots.read(slot)
         if data.startswith(self._flashed):
             # Put there by a probe: whoever can do that can replace the boot loader as well.
@@ -74,10 +86,26 @@ class SimulatedBoard:
             )
         return Slotted(wrapped.version, wrapped.sha256, wrapped.content_at, header)
 
+    def begin_upload(self, length: int, sha256: bytes | None) -> Upload:
+        """Into the slot that does not answer, which from now on is not whole."""
+        self.slots.record = self.record._replace(whole=False)
+        return Upload(self.slots, self.record.other, length, sha256)
+
+    def end_upload(self, upload: Upload) -> None:
+        """All of it is programmed."""
+        if upload.matches is not False:
+            self.slots.record = self.record._replace(whole=True)
+
+    def erase(self) -> None:
+        """The slot that does not answer."""
+        self.slots.record = self.record._replace(whole=False)
+        self.slots.erase(self.record.other)
+
     def reset(self) -> None:
         """Boot; afterwards ``fault`` says why nothing answers, if nothing does."""
         for _ in range(_ATTEMPTS):
             self.boots += 1
+            self.slots.boot()
             self.slots.record = boot(self.record, (self._sound(0), self._sound(1)))
             self._machine = self._start()
             if self._machine is not None or self.record.confirmed:

@@ -26,6 +26,8 @@ class BootRecord(NamedTuple):
     confirmed: bool = True
     """False on trial: the other slot is what the next reset goes back to."""
     pending: Pending = Pending.NOTHING
+    whole: bool = False
+    """Whether the other slot was programmed to its end: what a cut left may read well once, and no more."""
 
     @property
     def other(self) -> int:
@@ -43,16 +45,16 @@ def boot(record: BootRecord, sound: tuple[bool, bool]) -> BootRecord:
 
     Without any sound slot the record stays: nothing can answer.
     """
-    if record.pending is not Pending.NOTHING and sound[record.other]:
-        return BootRecord(record.other, confirmed=record.pending is Pending.PERMANENT)
-    stays = record.confirmed and sound[record.active]
-    if not stays and sound[record.other]:
-        return BootRecord(record.other)
-    return BootRecord(record.active)
+    good = record.whole and sound[record.other]
+    if record.pending is not Pending.NOTHING and good:
+        return BootRecord(record.other, confirmed=record.pending is Pending.PERMANENT, whole=True)
+    if good and not (record.confirmed and sound[record.active]):
+        return BootRecord(record.other, whole=True)
+    return BootRecord(record.active, whole=record.whole)
 
 
 def try_next(record: BootRecord, *, permanent: bool) -> BootRecord:
-    """The other slot is to run after the next reset; only for a record that does not need it."""
+    """The other slot is to run after the next reset; only if it is whole, and needed for nothing else."""
     return record._replace(pending=Pending.PERMANENT if permanent else Pending.TEST)
 
 

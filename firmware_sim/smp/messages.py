@@ -30,7 +30,6 @@ class Error(IntEnum):
 class ImageError(IntEnum):
     """Of the image group: ``img_mgmt_err_code_t``."""
 
-    NO_IMAGE = 3
     HASH_NOT_FOUND = 8
     NO_FREE_SLOT = 9
     INVALID_SLOT = 14

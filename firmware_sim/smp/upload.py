@@ -46,7 +46,6 @@ class Upload:
         # Flash takes whole words; what is left waits for the next piece.
         whole = len(self._rest) - len(self._rest) % self._slots.word_bytes
         if self.complete:
-            self._rest += b"\xff" * (-len(self._rest) % self._slots.word_bytes)
             whole = len(self._rest)
         self._slots.program(self.slot, self._programmed, self._rest[:whole])
         self._programmed += whole

@@ -68,7 +68,6 @@ REGIONS = st.lists(
 )
 
 
-@pytest.mark.hypothesis
 @given(REGIONS)
 def test_every_byte_is_in_its_block_and_the_rest_of_a_page_erased(drawn):
     regions, at = [], 0x10000000

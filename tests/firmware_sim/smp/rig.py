@@ -19,8 +19,8 @@ WINDOWS = np.random.default_rng(5).integers(-128, 128, (6, 1, *INPUT_SHAPE), dty
 class Asked:
     """One board and what it answers; ``reset`` is what the server does after the answer to a reset."""
 
-    def __init__(self, model=OLD, key=None):
-        self.board = SimulatedBoard(boards.load(BOARD), image(model), key)
+    def __init__(self, model=OLD, key=None, board=None, flash=None):
+        self.board = SimulatedBoard(board or boards.load(BOARD), image(model), key, flash)
         self.answers = Answers(self.board)
 
     def ask(self, request, response):

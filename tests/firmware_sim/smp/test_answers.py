@@ -2,13 +2,16 @@
 
 import hashlib
 
+import cbor2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from smp import error, image_management, os_management
 from smp.header import Version
 
 from firmware_sim.smp import mcuboot
-from firmware_sim.smp.frame import MAX_MESSAGE_BYTES
-from tests.firmware_sim.smp.rig import BOARD, Asked, refused
+from firmware_sim.smp.frame import MAX_MESSAGE_BYTES, parse
+from tests.firmware_sim.smp.rig import BOARD, WINDOWS, Asked, refused
 from tests.firmware_sim.smp.wrapping import NEW, image, wrap
 
 
@@ -158,3 +161,27 @@ def test_states_tell_what_the_next_reset_does(asked, new):
     assert (one.active, one.confirmed, one.pending) == (True, True, False)
     assert (two.active, two.confirmed, two.pending, two.permanent) == (False, False, True, True)
     assert two.version == "2.0.1"
+
+
+BODIES = st.dictionaries(
+    st.sampled_from(
+        ["off", "data", "len", "sha", "image", "hash", "confirm", "slot", "input", "d", "format"]
+    ),
+    st.one_of(st.integers(-2, 2**33), st.binary(max_size=40), st.booleans(), st.text(max_size=4), st.none()),
+)
+
+
+@pytest.fixture(scope="module")
+def board():
+    return Asked()
+
+
+@given(body=BODIES, group=st.sampled_from([0, 1, 84]), command=st.integers(0, 8), write=st.booleans())
+def test_any_request_is_answered_and_the_model_goes_on_answering(board, body, group, command, write):
+    data = cbor2.dumps(body)
+    first = 0x0A if write else 0x08
+    head = bytes([first, 0, *len(data).to_bytes(2, "big"), *group.to_bytes(2, "big"), 7, command])
+    answer = board.answers.answer(parse(head + data))
+    assert answer[0] == first + 1
+    assert answer[2:8] == (len(answer) - 8).to_bytes(2, "big") + head[4:]
+    assert len(board.outputs()) == len(WINDOWS) * 5

@@ -75,7 +75,6 @@ def test_a_body_of_the_wrong_types_is_refused(body):
         parse(framed(cbor2.dumps(body))).read(messages.Upload)
 
 
-@pytest.mark.hypothesis
 @given(st.binary(max_size=64), st.sampled_from([0x00, 0x02, 0x08, 0x0A]))
 def test_any_body_is_a_map_or_refused(body, first):
     try:

@@ -72,7 +72,6 @@ def test_an_image_that_is_cut_off_anywhere_is_found(signed):
             mcuboot.read(data[:length])
 
 
-@pytest.mark.hypothesis
 @given(st.binary(max_size=200))
 def test_any_bytes_behind_the_magic_are_refused_in_words(tail):
     with pytest.raises(WireError):
