@@ -55,7 +55,8 @@ class Device:
         device = parts.setting.device
         boots = parts.store.next_boot()
         boot = f"{boots:08x}-{secrets.token_hex(4)}"
-        self._reports = Reports(device, boots, boot, parts.setting.hardware, parts.latency_clock)
+        setting = parts.setting
+        self._reports = Reports(device, boots, boot, setting.hardware, parts.latency_clock, setting.now)
         self._link = Link(parts.broker, device, self._will, parts.rng)
         self._link.on_up = self._on_up
         self._link.on_down = self._on_down

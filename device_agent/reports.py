@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from device_agent.update_state import Attempt, State
@@ -19,13 +20,20 @@ class Reports:
     """Builds the messages of one boot of one device."""
 
     def __init__(
-        self, device: str, boots: int, boot: BootId, hardware: Hardware, clock: LatencyClock
+        self,
+        device: str,
+        boots: int,
+        boot: BootId,
+        hardware: Hardware,
+        clock: LatencyClock,
+        now: Callable[[], datetime],
     ) -> None:
         self._device = device
         self._boots = boots
         self._boot = boot
         self._hardware = hardware
         self._clock = clock
+        self._now = now
         self._seq = 0
         self._connections = 0
 
@@ -64,7 +72,7 @@ class Reports:
             attempt=window.attempt,
             model=window.model.ref,
             numerics=window.model.numerics,
-            at_unix_s=time.time(),
+            at_unix_s=self._now().timestamp(),
             duration_s=window.duration_s,
             n=window.n,
             errors=window.errors,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -20,12 +21,15 @@ from device_agent.process import utc_now
 from device_agent.sensor import Recording, ReplaySensor
 from device_agent.updates import Setting
 from firmware_sim.board_runtime import RUNTIME, BoardRuntime
+from firmware_sim.faults import Faults
 from firmware_sim.flash_file import FlashFile
 from firmware_sim.flash_store import FlashStore
 from firmware_sim.mcu import Mcu, Supply, told_wear
 from firmware_sim.partitions import partitions_of
 from firmware_sim.power import PowerCut, random_cuts
 from firmware_sim.ram_outbox import RamOutbox
+from firmware_sim.weak_link import weak_link
+from firmware_sim.worn_sensor import WornSensor
 from wire.errors import InputError
 from wire.messages import Hardware
 from wire.states import NumericsFamily
@@ -55,8 +59,7 @@ class FleetPlan(NamedTuple):
     rate_hz: float = 1.0
     prefix: str = "mcu"
     seed: int = 0
-    power_cuts: float = 0.0
-    """Probability with which the power goes at a flash operation, or inside it."""
+    faults: Faults = Faults()
 
 
 def build_fleet(plan: FleetPlan) -> list[Mcu]:
@@ -64,6 +67,13 @@ def build_fleet(plan: FleetPlan) -> list[Mcu]:
     hardware = [mcu_hardware(board) for board in plan.boards]
     _allow_files(plan.devices * _FILES_PER_DEVICE)
     return [_build(plan, index, hardware[index % len(hardware)]) for index in range(plan.devices)]
+
+
+async def simulate(plan: FleetPlan) -> None:
+    """Boot a fleet and run it until cancelled, behind a weak network if the plan has one."""
+    rng = Random(plan.seed)  # noqa: S311 - jitter, not a secret
+    async with weak_link(plan.broker, plan.faults.link, rng) as broker:
+        await run_fleet(build_fleet(plan._replace(broker=broker)), rng)
 
 
 async def run_fleet(devices: list[Mcu], rng: Random) -> None:
@@ -109,22 +119,26 @@ def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Mcu:
     name = f"{plan.prefix}-{index:04d}"
     rng = Random(f"{plan.seed}/{name}")  # noqa: S311 - jitter, not a secret
     power_rng = Random(f"{plan.seed}/{name}/power")  # noqa: S311
+    faults = plan.faults
+    skew = timedelta(seconds=rng.uniform(-faults.clock_skew_s, faults.clock_skew_s))
     start = index * len(plan.recording.indices) // plan.devices
     setting = Setting(
         device=name,
         hardware=hardware,
         image_root=plan.image_root,
         director_root=plan.director_root,
-        now=utc_now,
+        now=lambda: utc_now() + skew,
         open_model=BoardRuntime(hardware.board),
     )
+
+    replay = ReplaySensor(plan.recording, plan.rate_hz, start)
 
     def assemble(store: FlashStore, outbox: RamOutbox) -> Parts:
         return Parts(
             setting=setting,
             store=store,
             outbox=outbox,
-            sensor=ReplaySensor(plan.recording, plan.rate_hz, start),
+            sensor=WornSensor(replay, faults.wear) if faults.wear.any else replay,
             broker=plan.broker,
             latency_clock="emulated",
             rng=rng,
@@ -132,7 +146,7 @@ def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Mcu:
 
     geometry, places = partitions_of(boards.load(hardware.board))
     chip = FlashFile(plan.state_dir / f"{name}.flash", geometry, name)
-    supply = Supply(random_cuts(plan.power_cuts, power_rng), power_rng)
+    supply = Supply(random_cuts(faults.power_cuts, power_rng), power_rng)
     return Mcu(name, chip, places, hardware, supply, assemble)
 
 

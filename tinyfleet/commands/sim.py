@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from random import Random
 from typing import Annotated
 
 import typer
@@ -28,11 +27,27 @@ def sim(
     state: Annotated[Path | None, typer.Option(help="Folder for the devices' flash, a file each.")] = None,
     boards: Annotated[str, typer.Option(help="Boards, comma-separated; devices take turns.")] = "",
     groups: Annotated[str, typer.Option(help="Groups of the data, comma-separated; all without it.")] = "",
-    seed: Annotated[int, typer.Option(help="Seed of jitter and power cuts.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of jitter and faults.")] = 0,
     rate_hz: Annotated[float, typer.Option(min=0.001, max=1000, help="Windows a second.")] = 1.0,
     power_cuts: Annotated[
         float, typer.Option(min=0, max=0.2, help="Probability of a power cut at each flash operation.")
     ] = 0.0,
+    clock_skew_s: Annotated[float, typer.Option(min=0, help="Most that a device's clock is wrong.")] = 0.0,
+    link_bytes_per_s: Annotated[
+        float | None, typer.Option(min=1, help="Speed of each device's connection, either way.")
+    ] = None,
+    link_delay_ms: Annotated[float, typer.Option(min=0, help="Delay of everything sent, either way.")] = 0.0,
+    link_breaks_per_h: Annotated[
+        float, typer.Option(min=0, help="How often a connection breaks, on average.")
+    ] = 0.0,
+    sensor_gain: Annotated[
+        float, typer.Option(min=-1, help="Drift: share by which readings grow in the end.")
+    ] = 0.0,
+    sensor_offset: Annotated[float, typer.Option(help="Drift: what is added to readings in the end.")] = 0.0,
+    sensor_rotate_deg: Annotated[
+        float, typer.Option(help="Drift: turn of the first two channels in the end.")
+    ] = 0.0,
+    sensor_over: Annotated[int, typer.Option(min=1, help="Readings until the drift is complete.")] = 1,
     prefix: Annotated[str, typer.Option(help="Devices are called PREFIX-0000, ...")] = "mcu",
 ) -> None:
     """Run a fleet of simulated microcontrollers until SIGTERM or SIGINT."""
@@ -46,7 +61,10 @@ def sim(
     from device_agent.config import read_root
     from device_agent.process import log_to_stderr, until_signalled
     from device_agent.sensor import load_recording
-    from firmware_sim.fleet import DEFAULT_BOARDS, FleetPlan, build_fleet, run_fleet
+    from firmware_sim.faults import Faults
+    from firmware_sim.fleet import DEFAULT_BOARDS, FleetPlan, simulate
+    from firmware_sim.weak_link import Weakness
+    from firmware_sim.worn_sensor import Wear
 
     plan = FleetPlan(
         devices=devices,
@@ -59,12 +77,15 @@ def sim(
         rate_hz=rate_hz,
         prefix=prefix,
         seed=seed,
-        power_cuts=power_cuts,
+        faults=Faults(
+            power_cuts=power_cuts,
+            clock_skew_s=clock_skew_s,
+            wear=Wear(sensor_gain, sensor_offset, sensor_rotate_deg, sensor_over),
+            link=Weakness(link_bytes_per_s, link_delay_ms / 1000, link_breaks_per_h / 3600),
+        ),
     )
     log_to_stderr()
-    fleet = build_fleet(plan)
-    rng = Random(seed)  # noqa: S311 - jitter, not a secret
-    asyncio.run(until_signalled(lambda: run_fleet(fleet, rng)))
+    asyncio.run(until_signalled(lambda: simulate(plan)))
 
 
 def _items(text: str) -> tuple[str, ...]:

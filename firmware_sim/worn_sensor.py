@@ -1,0 +1,60 @@
+"""A sensor that changes: its readings drift away from those that the model was trained on.
+
+The replayed windows are real; what is done to them is stated, and labels stay with them, so that the
+accuracy that a device reports is the accuracy it has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device_agent.sensor import Reading, Sensor
+
+
+class Wear(NamedTuple):
+    """What a sensor does in the end, reached in even steps over ``over`` readings."""
+
+    gain: float = 0.0
+    """Share by which every value grows."""
+    offset: float = 0.0
+    """Added to every value, in the recording's own units."""
+    rotate_deg: float = 0.0
+    """Turn of the first two channels about the third: a wrist strap that has slipped."""
+    over: int = 1
+
+    @property
+    def any(self) -> bool:
+        """Whether anything changes."""
+        return bool(self.gain or self.offset or self.rotate_deg)
+
+    def apply(self, window: NDArray[np.float32], taken: int) -> NDArray[np.float32]:
+        """A window (..., channels), the ``taken``-th that the sensor gives, from 0."""
+        share = min(1.0, (taken + 1) / self.over)
+        worn = window * np.float32(1 + share * self.gain) + np.float32(share * self.offset)
+        if self.rotate_deg and window.ndim and window.shape[-1] >= 2:
+            angle = math.radians(share * self.rotate_deg)
+            turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+            worn[..., :2] = worn[..., :2] @ turn.astype(np.float32)
+        return worn.astype(np.float32)
+
+
+class WornSensor:
+    """Another sensor's readings, worn. They have no position: the file does not hold them as they are."""
+
+    def __init__(self, sensor: Sensor, wear: Wear) -> None:
+        self.stride = 1
+        self._sensor = sensor
+        self._wear = wear
+
+    async def readings(self) -> AsyncGenerator[Reading, None]:
+        """As many, at the same pace."""
+        taken = 0
+        async for reading in self._sensor.readings():
+            worn = self._wear.apply(reading.window, taken)
+            yield reading._replace(window=worn, position=None)
+            taken += 1
