@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import wire.image
 from boards import Board
 from firmware_sim.cores import core_of
-from firmware_sim.elf import read_elf
+from firmware_sim.elf import Elf, read_elf
 from firmware_sim.flash import Flash
 from firmware_sim.flashing.firmware import board_firmware
 from firmware_sim.layout import layout_of
@@ -50,7 +51,7 @@ class SimulatedBoard:
         self._core = core_of(board.target)
         self._layout = layout_of(board)
         self._key = key
-        self._elf = read_elf(board_firmware(board, image))
+        self._elf = _linked(board, image)
         self.slots = Slots(board, flash)
         self._flashed = image
         if flash is None:
@@ -147,3 +148,9 @@ class SimulatedBoard:
             return None
         self.fault = None
         return machine
+
+
+@lru_cache(maxsize=4)
+def _linked(board: Board, image: bytes) -> Elf:
+    """Boards of a kind have the same."""
+    return read_elf(board_firmware(board, image))
