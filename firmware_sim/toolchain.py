@@ -38,7 +38,7 @@ def compiler_version() -> str:
         return f"ziglang {version('ziglang')}"
     except PackageNotFoundError as error:
         raise InputError(
-            "not_installed", "ziglang is not installed", "pip install 'tinyfleet[mcu]'"
+            "not_installed", "ziglang is not installed", "pip install 'tinyfleet[sim]'"
         ) from error
 
 

@@ -27,7 +27,7 @@ PACKAGES = [
     "trainer",
     "wire",
 ]
-EXTRAS = ["base", "agent", "agent-legacy", "sim", "mcu", "server"]
+EXTRAS = ["base", "agent", "agent-legacy", "sim", "server"]
 HEAVY = {
     "ai_edge_litert",
     "capstone",
@@ -55,8 +55,7 @@ BRINGS = {
     "base": set(),
     "agent": {"ai_edge_litert", "numpy", "paho", "tuf"},
     "agent-legacy": {"numpy", "paho", "tflite_runtime", "tuf"},
-    "sim": {"numpy", "paho", "tflite_micro", "tuf"},
-    "mcu": {
+    "sim": {
         "ai_edge_litert",
         "capstone",
         "elftools",
@@ -75,9 +74,9 @@ IMPORTS = {
     "base": ["tinyfleet.cli", "boards.*", "wire.errors", "wire.manifest", "wire.messages", "wire.topics"],
     "agent": [*DEVICE, "runtimes.litert", "tinyfleet.commands.agent"],
     "agent-legacy": [*DEVICE, "runtimes.litert", "tinyfleet.commands.agent"],
-    "sim": [*DEVICE, "firmware_sim.fleet", "runtimes.tflm", "tinyfleet.commands.sim"],
-    "mcu": [
+    "sim": [
         *DEVICE,
+        "runtimes.tflm",
         "firmware_sim.*",
         "converter.image.*",
         "converter.repair",
@@ -92,8 +91,7 @@ REFUSES = {
     "base": ["wire.trust", "wire.preprocess", "device_agent.link", "fleet_server.app"],
     "agent": ["runtimes.tflm", "fleet_server.app"],
     "agent-legacy": ["runtimes.tflm", "fleet_server.app"],
-    "sim": ["runtimes.litert", "fleet_server.app", "firmware_sim.machine"],
-    "mcu": ["fleet_server.app"],
+    "sim": ["fleet_server.app"],
     "server": ["wire.preprocess", "runtimes.litert", "runtimes.tflm", "trainer.training"],
 }
 every_extra = pytest.mark.parametrize("extra", EXTRAS)

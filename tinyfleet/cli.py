@@ -31,13 +31,13 @@ NOUNS: Final = {
 #: What to install when a noun's libraries are missing.
 EXTRAS: Final = {
     "agent": "agent",
-    "bench": "mcu",
+    "bench": "sim",
     "bundle": "convert",
     "convert": "convert",
     "demo": "train,convert,agent,sim,server",
     "flash": "flash",
     "inspect": "convert",
-    "sim": "mcu",
+    "sim": "sim",
     "train": "train",
     "trust": "trust",
 }

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -20,6 +20,7 @@ from device_agent.answering import Answering
 from device_agent.config import read_root
 from device_agent.selftest import read_npy
 from device_agent.sensor import Reading
+from device_agent.updater import MAX_TRIALS
 from device_agent.updates import Setting, Updates
 from firmware_sim.cores import core_of
 from firmware_sim.elf import read_elf
@@ -52,15 +53,23 @@ from wire.manifest import (
     digest_of,
     encode_manifest,
 )
+<<<<<<< HEAD
 from wire.messages import Hardware
 from wire.part import part_of
 from wire.states import NumericsFamily, UpdateState
+=======
+from wire.states import NumericsFamily, Reason, UpdateState
+>>>>>>> h-f
 from wire.trust import Assignment, Policy
 
 #: Under ``make soak`` nothing is left out.
 SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 BOARD = "nano33ble"
 CHUNK_BYTES = 1024
+ORDER = [
+    UpdateState.QUEUED, UpdateState.DOWNLOADING, UpdateState.DOWNLOADED, UpdateState.VERIFIED,
+    UpdateState.INSTALLED, UpdateState.TESTING, UpdateState.CONFIRMED, UpdateState.ROLLED_BACK,
+]  # fmt: skip
 
 
 def life_bundle(keys: Keys, version: int, damaged: bool = False) -> Bundle:
@@ -117,6 +126,7 @@ class Phase:
     sequence: int
     bundle: Bundle
     ends: UpdateState
+    before: Bundle
     running: Bundle
     downloads: bool
 
@@ -127,6 +137,16 @@ class Tally:
 
     downloaded_bytes: int = 0
     confirms: int = 0
+    reported: list[UpdateState] = field(default_factory=list)
+
+    def copy(self) -> Tally:
+        return replace(self, reported=list(self.reported))
+
+    def report(self, saved: u.State, attempt: u.Attempt | None) -> None:
+        """A server may be told only what a reboot would know as well."""
+        assert attempt == saved.attempt
+        if attempt is not None:
+            self.reported.append(attempt.state)
 
 
 class Recorder(Flash):
@@ -139,11 +159,11 @@ class Recorder(Flash):
         self.tally = Tally()
 
     def program(self, address: int, data: bytes) -> None:
-        self.story.append((self.copy(), Tally(**vars(self.tally)), "program", (address, data)))
+        self.story.append((self.copy(), self.tally.copy(), "program", (address, data)))
         super().program(address, data)
 
     def erase(self, address: int) -> None:
-        self.story.append((self.copy(), Tally(**vars(self.tally)), "erase", (address,)))
+        self.story.append((self.copy(), self.tally.copy(), "erase", (address,)))
         super().erase(address)
 
 
@@ -167,6 +187,7 @@ class Life:
     def __init__(self, keys: Keys) -> None:
         self.v1, self.v2, self.v3 = (life_bundle(keys, n, damaged=n == 3) for n in (1, 2, 3))
         roots = (read_root(keys.folder / f"{name}-root.json") for name in ("image", "director"))
+<<<<<<< HEAD
         self.setting = Setting(
             "d",
             mcu_hardware(BOARD),
@@ -175,10 +196,14 @@ class Life:
             open_model=lambda _family, image, limit: ImageInterpreter(image, limit),
         )
         self.birth = Phase("birth", 1, self.v1, UpdateState.CONFIRMED, self.v1, downloads=True)
+=======
+        self.setting = Setting("d", hardware_of(BOARD), *roots, now=lambda: datetime.now(UTC))
+        self.birth = Phase("birth", 1, self.v1, UpdateState.CONFIRMED, self.v1, self.v1, downloads=True)
+>>>>>>> h-f
         self.phases = (
-            Phase("update", 2, self.v2, UpdateState.CONFIRMED, self.v2, downloads=True),
-            Phase("revert", 3, self.v1, UpdateState.CONFIRMED, self.v1, downloads=False),
-            Phase("bad update", 4, self.v3, UpdateState.ROLLED_BACK, self.v1, downloads=True),
+            Phase("update", 2, self.v2, UpdateState.CONFIRMED, self.v1, self.v2, downloads=True),
+            Phase("revert", 3, self.v1, UpdateState.CONFIRMED, self.v2, self.v1, downloads=False),
+            Phase("bad update", 4, self.v3, UpdateState.ROLLED_BACK, self.v1, self.v1, downloads=True),
         )
         self._readings = np.zeros(INPUT_SHAPE, np.float32)
         self._emulated: dict[str, bytes] = {}
@@ -202,10 +227,17 @@ class Life:
             closed=lambda window: None,
         )
         counters: Counter[str] = Counter()
+<<<<<<< HEAD
         store = CountedStore(flash, partitions, self.setting.hardware, tally)
         updates = Updates(
             self.setting, store, Shelf(self.v1, self.v2, self.v3), answering, counters, lambda attempt: None
         )  # type: ignore[arg-type]
+=======
+        store = CountedStore(flash, partitions, tally)
+        shelf = Shelf(self.v1, self.v2, self.v3)
+        report = lambda attempt: tally.report(store.load(), attempt)  # noqa: E731
+        updates = Updates(self.setting, store, shelf, answering, counters, report)  # type: ignore[arg-type]
+>>>>>>> h-f
         updates.post(u.Booted())
         had = updates.state.running
         updates.post(u.Assigned(self.assignment(phase)))
@@ -323,7 +355,7 @@ class Sweep:
                     left.power = Power(lambda _number, cut=cut: cut)
                     with pytest.raises(PowerCut):
                         getattr(left, operation)(*arguments)
-                    yield Case(phase, at, cut, left, Tally(**vars(tally)))
+                    yield Case(phase, at, cut, left, tally.copy())
 
     def recover(self, case: Case, *more_cuts: Power, rest: bool = False) -> None:
         """Boot twice, then live on to the phase's end, with more cuts, and with ``rest`` to the life's."""
@@ -350,9 +382,15 @@ class Sweep:
             self.check_end(later, state, flash, tally)
 
     def check_end(self, phase: Phase, state: u.State, flash: Flash, tally: Tally, cuts: int = 0) -> None:
-        assert state.running == phase.running.ref
         assert state.attempt
-        assert (state.attempt.id, state.attempt.state) == (f"t{phase.sequence}", phase.ends)
+        assert state.attempt.id == f"t{phase.sequence}"
+        if state.attempt.reason is Reason.TRIAL_INTERRUPTED:  # the update's own rule: two trials at most
+            assert cuts >= MAX_TRIALS
+            assert (state.attempt.state, state.running) == (UpdateState.ROLLED_BACK, phase.before.ref)
+        else:
+            assert (state.attempt.state, state.running) == (phase.ends, phase.running.ref)
+        ranks = [ORDER.index(state) for state in tally.reported]
+        assert ranks == sorted(ranks), "a report that the next one takes back"
         assert tally.confirms <= (phase.ends is UpdateState.CONFIRMED)
         assert flash.faults == 0
         payload, sector = len(phase.bundle.payload), max(length for _, length in self.geometry.regions)

@@ -84,5 +84,5 @@ def test_without_the_compiler_the_error_names_the_extra(monkeypatch):
     toolchain.compiler_version.cache_clear()
     with pytest.raises(InputError, match="ziglang is not installed") as caught:
         toolchain.compiler_version()
-    assert caught.value.hint == "pip install 'tinyfleet[mcu]'"
+    assert caught.value.hint == "pip install 'tinyfleet[sim]'"
     toolchain.compiler_version.cache_clear()
