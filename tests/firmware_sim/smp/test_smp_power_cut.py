@@ -116,7 +116,7 @@ def test_power_cut_in_an_upload_leaves_nothing_that_could_be_tried(board, files)
 
 
 def uploads(fresh, board, file):
-    """Every cut from the power-on to the last byte: the operation behind it is the record that it is whole."""
+    """Every cut from power-on to the last byte; the operation behind that is the record that it is whole."""
     flash = fresh.copy()
     flash.power_on(Power())
     Asked(board=board, flash=flash).upload(file)
