@@ -53,13 +53,9 @@ from wire.manifest import (
     digest_of,
     encode_manifest,
 )
-<<<<<<< HEAD
 from wire.messages import Hardware
 from wire.part import part_of
-from wire.states import NumericsFamily, UpdateState
-=======
 from wire.states import NumericsFamily, Reason, UpdateState
->>>>>>> h-f
 from wire.trust import Assignment, Policy
 
 #: Under ``make soak`` nothing is left out.
@@ -187,7 +183,6 @@ class Life:
     def __init__(self, keys: Keys) -> None:
         self.v1, self.v2, self.v3 = (life_bundle(keys, n, damaged=n == 3) for n in (1, 2, 3))
         roots = (read_root(keys.folder / f"{name}-root.json") for name in ("image", "director"))
-<<<<<<< HEAD
         self.setting = Setting(
             "d",
             mcu_hardware(BOARD),
@@ -195,11 +190,7 @@ class Life:
             now=lambda: datetime.now(UTC),
             open_model=lambda _family, image, limit: ImageInterpreter(image, limit),
         )
-        self.birth = Phase("birth", 1, self.v1, UpdateState.CONFIRMED, self.v1, downloads=True)
-=======
-        self.setting = Setting("d", hardware_of(BOARD), *roots, now=lambda: datetime.now(UTC))
         self.birth = Phase("birth", 1, self.v1, UpdateState.CONFIRMED, self.v1, self.v1, downloads=True)
->>>>>>> h-f
         self.phases = (
             Phase("update", 2, self.v2, UpdateState.CONFIRMED, self.v1, self.v2, downloads=True),
             Phase("revert", 3, self.v1, UpdateState.CONFIRMED, self.v2, self.v1, downloads=False),
@@ -227,17 +218,10 @@ class Life:
             closed=lambda window: None,
         )
         counters: Counter[str] = Counter()
-<<<<<<< HEAD
         store = CountedStore(flash, partitions, self.setting.hardware, tally)
-        updates = Updates(
-            self.setting, store, Shelf(self.v1, self.v2, self.v3), answering, counters, lambda attempt: None
-        )  # type: ignore[arg-type]
-=======
-        store = CountedStore(flash, partitions, tally)
         shelf = Shelf(self.v1, self.v2, self.v3)
         report = lambda attempt: tally.report(store.load(), attempt)  # noqa: E731
         updates = Updates(self.setting, store, shelf, answering, counters, report)  # type: ignore[arg-type]
->>>>>>> h-f
         updates.post(u.Booted())
         had = updates.state.running
         updates.post(u.Assigned(self.assignment(phase)))

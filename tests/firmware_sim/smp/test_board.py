@@ -5,6 +5,7 @@ import struct
 import pytest
 
 from converter.execution import execute
+from firmware_sim.partitions import partitions_of
 from firmware_sim.smp import mcuboot
 from firmware_sim.smp.key import read_public_key
 from tests.firmware_sim.smp.rig import WINDOWS, Asked
@@ -78,6 +79,16 @@ def test_a_trial_that_does_not_come_up_is_reset_once_and_goes_back(folder, tflm)
     asked = Asked()
     on_trial(asked, *wrapped(folder, with_an_operator_that_no_firmware_has(image(NEW))))
     assert asked.board.boots == 3
+    assert asked.outputs() == tflm[0]
+
+
+def test_an_image_that_rots_in_its_slot_is_left_for_the_one_before(folder, tflm):
+    asked = Asked()
+    on_trial(asked, *wrapped(folder, image(NEW)))
+    asked.mark(confirm=True)
+    flash, place = asked.board.slots.flash, partitions_of(asked.board.board)[1].b
+    flash.erase(place.start)
+    asked.reset()
     assert asked.outputs() == tflm[0]
 
 

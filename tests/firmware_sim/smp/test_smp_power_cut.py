@@ -96,3 +96,28 @@ def updates_again(asked, files, answers):
     asked.reset()
     asked.mark(confirm=True)
     assert answers[asked.outputs()] == wanted
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
+def test_power_cut_in_an_upload_leaves_nothing_that_could_be_tried(board, files):
+    """Not even where all of it reads well: it might not at the next boot."""
+    fresh = Asked(board=board).board.slots.flash
+    reads_well = 0
+    for number, cut in uploads(fresh, board, files[0]):
+        flash = fresh.copy()
+        flash.power_on(Power(lambda now, number=number, cut=cut: cut if now == number else None))
+        with pytest.raises(PowerCut):
+            Asked(board=board, flash=flash).upload(files[0])
+        flash.power_on(Power())
+        after = Asked(board=board, flash=flash)
+        assert [state.slot for state in after.states()] == [0], (number, cut)
+        reads_well += after.board.slots.read(1).startswith(files[0])
+    assert reads_well
+
+
+def uploads(fresh, board, file):
+    """Every cut from power-on to the last byte; the operation behind that is the record that it is whole."""
+    flash = fresh.copy()
+    flash.power_on(Power())
+    Asked(board=board, flash=flash).upload(file)
+    return [(number, cut) for number in range(1, flash.power.operations) for cut in Cut]
