@@ -1,4 +1,5 @@
 /* What thumb.S does, in C: for machines that are no Arm core, such as the host of a simulated fleet. */
+#include "fixed_point.h"
 #include "thumb.h"
 
 #if !defined(__arm__)
@@ -24,6 +25,12 @@ void thumb_depthwise(int32_t *sums, thumb_taps *work) {
                 sums[lane] += x[lane] * w[lane];
             }
         }
+    }
+}
+
+void thumb_requantise(int8_t *out, const int32_t *sums, const channel *c, int32_t zero, const channel *end) {
+    while (c < end) {
+        *out++ = requantise(*sums++, c++, FLAG_RIGHT, zero, INT8_MIN, INT8_MAX);
     }
 }
 

@@ -377,6 +377,7 @@ class Sweep:
         assert ranks == sorted(ranks), "a report that the next one takes back"
         assert tally.confirms <= (phase.ends is UpdateState.CONFIRMED)
         assert flash.faults == 0
-        payload, sector = len(phase.bundle.payload), max(length for _, length in self.geometry.regions)
+        part = part_of(phase.bundle.manifest, self.life.setting.hardware)
+        payload, sector = part.length, max(length for _, length in self.geometry.regions)
         lost = payload // PROGRESS_STEPS + sector + self.geometry.write_bytes + CHUNK_BYTES
         assert tally.downloaded_bytes <= (payload + cuts * lost if phase.downloads else 0)
