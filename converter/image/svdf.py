@@ -97,4 +97,5 @@ def _scale(given: Tensor, weights: Tensor, made: Tensor) -> list[int]:
 
 def _folded(bias: Array, weights: Array, zero: int) -> Array:
     """What the sums begin with: bias less zero point times the weights' sum."""
-    return (bias - zero * weights.astype(np.int64).sum(axis=1)).astype(np.int32)
+    folded: Array = (bias - zero * weights.astype(np.int64).sum(axis=1)).astype(np.int32)
+    return folded

@@ -11,6 +11,7 @@
 
 #define IMAGE_MAGIC 0x314D4654u /* "TFM1" */
 #define IMAGE_FORMAT 1u
+#define IMAGE_ALIGNMENT 16u
 
 typedef struct {
     uint32_t magic;

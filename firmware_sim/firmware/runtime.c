@@ -1,5 +1,7 @@
 #include "runtime.h"
 
+#include "check.h"
+
 typedef void (*kernel)(const memory *m, const void *record);
 
 static const kernel kernels[RECORD_KINDS] = {
@@ -37,7 +39,7 @@ static uint32_t checksum(const image_header *image) {
 static int32_t check_records(const image_header *image) {
     uint32_t at = image->ops_at;
     for (uint32_t index = 0; index < image->ops; index++) {
-        if (at % 4 || at > image->bytes - sizeof(record_head)) {
+        if (at % 4 || at < sizeof *image || at > image->bytes - sizeof(record_head)) {
             return RUNTIME_DAMAGED;
         }
         const record_head head = *(const record_head *)((const uint8_t *)image + at);
@@ -48,13 +50,16 @@ static int32_t check_records(const image_header *image) {
         if (RECORD_KIND(head) >= RECORD_KINDS || !kernels[RECORD_KIND(head)]) {
             return RUNTIME_OTHER_KIND;
         }
+        if (!check_record(image, (const record_head *)((const uint8_t *)image + at))) {
+            return RUNTIME_DAMAGED;
+        }
         at += bytes;
     }
     return RUNTIME_OK;
 }
 
 static int32_t check(const image_header *image, uint32_t slot_bytes, uint32_t arena_bytes) {
-    if (image->magic != IMAGE_MAGIC) {
+    if (slot_bytes < sizeof *image || (uintptr_t)image % IMAGE_ALIGNMENT || image->magic != IMAGE_MAGIC) {
         return RUNTIME_NO_IMAGE;
     }
     if (image->format != IMAGE_FORMAT) {
@@ -66,7 +71,7 @@ static int32_t check(const image_header *image, uint32_t slot_bytes, uint32_t ar
     if (image->bytes < sizeof *image || checksum(image) != image->crc32) {
         return RUNTIME_DAMAGED;
     }
-    return check_records(image);
+    return check_header(image) ? check_records(image) : RUNTIME_DAMAGED;
 }
 
 void runtime_reset(const memory *m) {

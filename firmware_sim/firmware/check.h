@@ -1,0 +1,17 @@
+/* Whether an image stays within itself and the arena, whatever its records say.
+ *
+ * The checksum finds damage; these find a well-made image that lies. An image that passes reads its own
+ * bytes and the arena's, and writes the arena's, for every input: docs/image.md has the argument.
+ */
+#ifndef TINYFLEET_CHECK_H
+#define TINYFLEET_CHECK_H
+
+#include "image.h"
+
+/* Kept state, input and output. */
+int check_header(const image_header *image);
+
+/* One record, whose own words lie within the image. */
+int check_record(const image_header *image, const record_head *record);
+
+#endif
