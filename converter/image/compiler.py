@@ -117,7 +117,11 @@ def _step(node: Node, known: Mapping[int, Step]) -> Step:
         return known[node.place]
     if node.name not in STEPS:
         raise node.refused("is not among its kernels")
-    return STEPS[node.name](node)
+    try:
+        return STEPS[node.name](node)
+    except AttributeError as error:
+        # What the file says of its settings has other fields, or it says nothing.
+        raise node.refused("lacks the settings of its kind") from error
 
 
 def _needed(graph: Graph) -> list[Node]:

@@ -1,35 +1,14 @@
 #include "check.h"
+#include "extent.h"
+
+/* Runs once for an image: small is better than fast. */
+#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
 
 enum {
     LONGEST = 0x7FFF,  /* of lengths of one axis: products of two, and sums of those, fit 32 bits */
     MOST_ROWS = 32,    /* depthwise.c */
-    NOWHERE = -1,      /* what a product becomes that has a factor below 1 or does not fit */
     TABLE_BYTES = 1024 /* 256 words */
 };
-
-typedef int64_t extent;
-
-static extent times(extent bytes, int32_t factor) {
-    return bytes < 0 || factor < 1 || bytes * factor > INT32_MAX ? NOWHERE : bytes * factor;
-}
-
-static extent volume(int32_t a, int32_t b, int32_t c) { return times(times(times(1, a), b), c); }
-
-static int within(uint32_t all, int32_t at, extent bytes, int32_t alignment) {
-    return at >= 0 && bytes >= 0 && at % alignment == 0 && (extent)at + bytes <= (extent)all;
-}
-
-static int in_arena(const image_header *image, int32_t at, extent bytes) {
-    return within(image->arena_bytes, at, bytes, 1);
-}
-
-static int words_in_arena(const image_header *image, int32_t at, extent bytes) {
-    return within(image->arena_bytes, at, bytes, 4);
-}
-
-static int in_image(const image_header *image, int32_t at, extent bytes) {
-    return within(image->bytes, at, bytes, 4);
-}
 
 /* Eight lengths in a row: heights and widths of kernel, stride, dilation and padding. */
 static int axes(const int32_t *lengths, int32_t count, int32_t least) {
@@ -145,6 +124,11 @@ static const struct {
     [RECORD_SVDF] = {check_svdf, sizeof(svdf_record)},
     [RECORD_LSTM] = {check_lstm, sizeof(lstm_record)},
     [RECORD_WIDEN] = {check_widen, sizeof(widen_record)},
+    [RECORD_BINARY] = {check_binary, sizeof(binary_record)},
+    [RECORD_COPY] = {check_copy, sizeof(copy_record)},
+    [RECORD_RESIZE] = {check_resize, sizeof(resize_record)},
+    [RECORD_LOOKUP] = {check_lookup, sizeof(lookup_record)},
+    [RECORD_REDUCE] = {check_reduce, sizeof(reduce_record)},
 };
 
 int check_header(const image_header *image) {
@@ -160,3 +144,5 @@ int check_record(const image_header *image, const record_head *record) {
     return 4 * RECORD_WORDS(*record) >= checks[kind].bytes && checks[kind].check &&
            checks[kind].check(image, record);
 }
+
+#pragma clang attribute pop

@@ -14,4 +14,11 @@ int check_header(const image_header *image);
 /* One record, whose own words lie within the image. */
 int check_record(const image_header *image, const record_head *record);
 
+/* Of the kinds that go over their operands by counts and steps (check_steps.c). */
+int check_binary(const image_header *image, const void *record);
+int check_copy(const image_header *image, const void *record);
+int check_resize(const image_header *image, const void *record);
+int check_lookup(const image_header *image, const void *record);
+int check_reduce(const image_header *image, const void *record);
+
 #endif

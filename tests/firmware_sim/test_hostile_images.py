@@ -28,6 +28,7 @@ from wire.image import HEADER_BYTES, ImageHeader, read_header, seal
 
 ODD_WORDS = (-1, 0, 1, 3, 4, 33, 0x7FFF, 0x10000, 0x7FFFFFFF, -0x80000000)
 SMALL = 2 * 1024
+IMAGES = 5
 
 
 @cache
@@ -37,7 +38,7 @@ def images() -> tuple[Image, ...]:
         stateful.svdf(random, batch=2, inputs=5, units=3, rank=2, memory=4),
         stateful.lstm(random, batch=1, steps=3, inputs=4, units=3),
     )
-    return tuple(map(compile_image, (pictures(random), *streams, floats())))
+    return tuple(map(compile_image, (pictures(random), *streams, floats(), strides())))
 
 
 def pictures(random: np.random.Generator) -> bytes:
@@ -63,6 +64,30 @@ def pictures(random: np.random.Generator) -> bytes:
     out = builder.tensor((1, 5), 1 / 256, -128)
     builder.op("SOFTMAX", [made], [out], "SoftmaxOptions", beta=1.0)
     return builder.finish(places[0], out)
+
+
+def strides() -> bytes:
+    """What goes over its operands by counts and steps, also over constants; tables of several kinds."""
+    builder = ModelBuilder()
+    places = [builder.tensor((1, 2, 2, 3), 0.1)]
+
+    def op(name: str, shape: tuple[int, ...], options: str | None, *operands: int, **values: object) -> None:
+        places.append(builder.tensor(shape, 0.1))
+        builder.op(name, [places[-2], *operands], [places[-1]], options, **values)
+
+    def ints(*values: int) -> int:
+        return builder.constant(np.array(values, np.int32))
+
+    ones = builder.constant(np.ones((1, 1, 1, 3), np.int8), 0.1)
+    more = builder.constant(np.ones((1, 2, 4, 3), np.int8), 0.1)
+    around = builder.constant(np.array([[0, 0], [0, 0], [1, 1], [0, 0]], np.int32))
+    op("PAD", (1, 2, 4, 3), "PadOptions", around)
+    op("CONCATENATION", (1, 4, 4, 3), "ConcatenationOptions", more, axis=1)
+    op("ADD", (1, 4, 4, 3), "AddOptions", ones)
+    op("RELU", (1, 4, 4, 3), None)
+    op("RESIZE_NEAREST_NEIGHBOR", (1, 3, 5, 3), "ResizeNearestNeighborOptions", ints(3, 5))
+    op("MEAN", (3, 3), "ReducerOptions", ints(0, 2))
+    return builder.finish(places[0], places[-1])
 
 
 def floats() -> bytes:
@@ -137,7 +162,7 @@ def record_words(image: Image) -> list[int]:
 
 
 @pytest.mark.parametrize("core", CORES)
-@pytest.mark.parametrize("which", range(4))
+@pytest.mark.parametrize("which", range(IMAGES))
 def test_threat_one_wrong_word_anywhere(core, which):
     image = images()[which]
     said = set()
@@ -148,7 +173,7 @@ def test_threat_one_wrong_word_anywhere(core, which):
     assert said >= {"ran", "the firmware says: the image is damaged"}
 
 
-@given(st.data(), st.sampled_from(sorted(CORES)), st.integers(0, 3))
+@given(st.data(), st.sampled_from(sorted(CORES)), st.integers(0, IMAGES - 1))
 def test_threat_several_wrong_words(data, core, which):
     image = images()[which]
     changed = bytearray(image.data)
@@ -161,7 +186,7 @@ def test_threat_several_wrong_words(data, core, which):
     verdict(core, seal(header, bytes(changed[HEADER_BYTES:])))
 
 
-@given(st.data(), st.sampled_from(sorted(CORES)), st.integers(0, 3))
+@given(st.data(), st.sampled_from(sorted(CORES)), st.integers(0, IMAGES - 1))
 def test_threat_any_damage_is_found(data, core, which):
     image = images()[which].data
     at = data.draw(st.integers(0, len(image) - 1))
