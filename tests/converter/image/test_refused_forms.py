@@ -116,6 +116,24 @@ def test_a_computed_order_is_refused() -> None:
         compile_image(net.finish(made))
 
 
+@pytest.mark.parametrize("name", ["RELU", "MEAN", "RESHAPE"])
+def test_a_constant_where_values_are_computed_is_refused(name: str) -> None:
+    net = Network()
+    x = net.input((1, 4), 0.5, 0)
+    constant = net.constant(wide(1, 4), [0.5])
+    first, made = net.activation((1, 4), 0.5, 0), net.activation((1, 4), 0.5, 0)
+    net.operator(name, [constant, net.constant(ints(0))][: 1 if name == "RELU" else 2], [first])
+    net.operator("ADD", [x, first], [made], schema.AddOptionsT())
+    with pytest.raises(RefusedError, match=f"operator 0, {name}, has a constant where it computes"):
+        compile_image(net.finish(made))
+
+
+def test_a_model_without_operators_is_refused() -> None:
+    net = Network()
+    with pytest.raises(RefusedError, match="the model computes nothing"):
+        compile_image(net.finish(net.input((1, 4), 0.5, 0)))
+
+
 @pytest.mark.parametrize("name", ["MIRROR_PAD", "RESIZE_NEAREST_NEIGHBOR"])
 def test_settings_that_are_missing_or_of_another_operator_are_refused(name: str) -> None:
     for options in (None, schema.ConcatenationOptionsT()):
