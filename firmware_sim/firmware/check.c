@@ -9,7 +9,7 @@ static int check_conv(const image_header *image, const void *record) {
     const int one_by_one = op->kernel_h == 1 && op->kernel_w == 1 && op->in_c % 4 == 0 &&
                            volume(op->out_h, op->out_w, 1) <= volume(op->in_h, op->in_w, 1);
     return axes(&op->kernel_h, 6, 1) && axes(&op->pad_top, 2, 0) && axes(&op->in_h, 2, 1) &&
-           axes(&op->out_h, 2, 1) && (gathered || one_by_one) && window > 0 &&
+           axes(&op->out_h, 2, 1) && axes(&op->apart_h, 2, 1) && (gathered || one_by_one) && window > 0 &&
            op->blocks == (window + 3) / 4 && in_arena(image, op->in, volume(op->in_h, op->in_w, op->in_c)) &&
            in_arena(image, op->out, volume(op->out_h, op->out_w, op->out_c)) &&
            words_in_arena(image, op->scratch, times(24, op->blocks)) &&
@@ -98,6 +98,7 @@ static const struct {
     [RECORD_RESIZE] = {check_resize, sizeof(resize_record)},
     [RECORD_LOOKUP] = {check_lookup, sizeof(lookup_record)},
     [RECORD_REDUCE] = {check_reduce, sizeof(reduce_record)},
+    [RECORD_BILINEAR] = {check_bilinear, sizeof(bilinear_record)},
 };
 
 int check_header(const image_header *image) {

@@ -23,6 +23,7 @@ int check_lookup(const image_header *image, const void *record);
 int check_binary(const image_header *image, const void *record);
 int check_copy(const image_header *image, const void *record);
 int check_resize(const image_header *image, const void *record);
+int check_bilinear(const image_header *image, const void *record);
 int check_reduce(const image_header *image, const void *record);
 
 #endif

@@ -80,6 +80,27 @@ int check_resize(const image_header *image, const void *record) {
            in_arena(image, op->out, volume(op->out_h, op->out_w, op->depth));
 }
 
+static int steps_within(const image_header *image, int32_t at, int32_t count, int32_t length) {
+    if (!in_image(image, at, times(sizeof(bilinear_step), count))) {
+        return 0;
+    }
+    const bilinear_step *step = (const bilinear_step *)((const uint8_t *)image + at);
+    for (int32_t index = 0; index < count; index++, step++) {
+        if (step->low < 0 || step->low >= length || step->high < 0 || step->high >= length) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int check_bilinear(const image_header *image, const void *record) {
+    const bilinear_record *op = record;
+    return steps_within(image, op->rows, op->out_h, op->in_h) &&
+           steps_within(image, op->columns, op->out_w, op->in_w) &&
+           in_arena(image, op->in, volume(op->in_h, op->in_w, op->depth)) &&
+           in_arena(image, op->out, volume(op->out_h, op->out_w, op->depth));
+}
+
 int check_reduce(const image_header *image, const void *record) {
     const reduce_record *op = record;
     const int32_t *outer = op->out_counts, *inner = op->counts;
