@@ -9,6 +9,7 @@ import numpy as np
 
 from converter.image import (
     arena,
+    bilinear,
     binary,
     conv,
     depthwise,
@@ -22,6 +23,7 @@ from converter.image import (
     resize,
     softmax,
     svdf,
+    transpose_conv,
 )
 from converter.image.arena import Arena
 from converter.image.graph import Array, Graph, Node, read
@@ -49,6 +51,7 @@ STEPS: Final[dict[str, Callable[[Node], Step]]] = {
     "PADV2": padding.pad,
     "REDUCE_MAX": reduce.reduce,
     "REDUCE_MIN": reduce.reduce,
+    "RESIZE_BILINEAR": bilinear.bilinear,
     "RESIZE_NEAREST_NEIGHBOR": resize.nearest,
     "SLICE": movement.slice_of,
     "SOFTMAX": softmax.softmax,
@@ -58,6 +61,7 @@ STEPS: Final[dict[str, Callable[[Node], Step]]] = {
     "SUB": binary.sum_of,
     "SUM": reduce.reduce,
     "SVDF": svdf.svdf,
+    "TRANSPOSE_CONV": transpose_conv.transpose_conv,
     "TRANSPOSE": movement.transpose,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm.lstm,
     "UNPACK": movement.unpack,
@@ -65,6 +69,8 @@ STEPS: Final[dict[str, Callable[[Node], Step]]] = {
 """By operator. What is not here, not in FOLDED and has no table (lookup.py) is refused by name."""
 FOLDED: Final = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE"})
 """The same bytes under another shape: nothing is left to execute."""
+_OPERANDS: Final = {**dict.fromkeys(FOLDED, slice(1)), "TRANSPOSE_CONV": slice(1, None)}
+"""Those that are not shapes, where there are such."""
 _CONSTANT_ALIGNMENT: Final = 4
 _WORDS_OF_HEAD: Final = 1
 
@@ -146,7 +152,7 @@ def _needed(graph: Graph) -> list[Node]:
         if not wanted & {made.index for made in node.outputs}:
             continue
         needed.append(node)
-        operands = node.inputs[:1] if node.name in FOLDED else node.inputs
+        operands = node.inputs[_OPERANDS.get(node.name, slice(None))]
         wanted |= {tensor.index for tensor in operands if tensor is not None and tensor.values is None}
     return needed[::-1]
 
