@@ -9,6 +9,7 @@ import numpy as np
 
 from converter.image import (
     arena,
+    bilinear,
     binary,
     conv,
     depthwise,
@@ -22,6 +23,7 @@ from converter.image import (
     resize,
     softmax,
     svdf,
+    transpose_conv,
 )
 from converter.image.arena import Arena
 from converter.image.graph import Array, Graph, Node, read
@@ -49,6 +51,7 @@ STEPS: Final[dict[str, Callable[[Node], Step]]] = {
     "PADV2": padding.pad,
     "REDUCE_MAX": reduce.reduce,
     "REDUCE_MIN": reduce.reduce,
+    "RESIZE_BILINEAR": bilinear.bilinear,
     "RESIZE_NEAREST_NEIGHBOR": resize.nearest,
     "SLICE": movement.slice_of,
     "SOFTMAX": softmax.softmax,
@@ -58,6 +61,7 @@ STEPS: Final[dict[str, Callable[[Node], Step]]] = {
     "SUB": binary.sum_of,
     "SUM": reduce.reduce,
     "SVDF": svdf.svdf,
+    "TRANSPOSE_CONV": transpose_conv.transpose_conv,
     "TRANSPOSE": movement.transpose,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm.lstm,
     "UNPACK": movement.unpack,
@@ -65,6 +69,8 @@ STEPS: Final[dict[str, Callable[[Node], Step]]] = {
 """By operator. What is not here, not in FOLDED and has no table (lookup.py) is refused by name."""
 FOLDED: Final = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE"})
 """The same bytes under another shape: nothing is left to execute."""
+_OPERANDS: Final = {**dict.fromkeys(FOLDED, slice(1)), "TRANSPOSE_CONV": slice(1, None)}
+"""Those that are not shapes, where there are such."""
 _CONSTANT_ALIGNMENT: Final = 4
 _WORDS_OF_HEAD: Final = 1
 _UNSOUND: Final = (ValueError, IndexError, TypeError, KeyError, AttributeError, ArithmeticError)
@@ -85,9 +91,11 @@ def compile_image(model: bytes, tabulate: Tabulate = tables_in_child) -> Image:
     """RefusedError names the operator that the runtime does not execute; InputError for a damaged file."""
     graph = read(model)
     nodes = _needed(graph)
+    if not nodes:
+        raise RefusedError("not_compiled", "the model computes nothing", "export its layers too")
     known = lookup.lookups([node for node in nodes if lookup.tabulated(node)], tabulate)
     steps = [_step(node, known) for node in nodes if node.name not in FOLDED]
-    aliases = {node.output.index: node.input(0).index for node in nodes if node.name in FOLDED}
+    aliases = {node.output.index: _alias(node) for node in nodes if node.name in FOLDED}
     planned = arena.plan(graph, steps, aliases)
     body = _Body()
     records = [_record(step, body.places(planned, turn)) for turn, step in enumerate(steps)]
@@ -115,14 +123,30 @@ def compile_image(model: bytes, tabulate: Tabulate = tables_in_child) -> Image:
 def _step(node: Node, known: Mapping[int, Step]) -> Step:
     if any(made.variable for made in node.outputs):
         raise node.refused("writes a variable")
-    if node.place in known:
-        return known[node.place]
+    step = known.get(node.place) or _built(node)
+    constants = {tensor.index for tensor in node.inputs if tensor is not None and tensor.values is not None}
+    if constants & set(step.reads):
+        raise node.refused("has a constant where it computes")
+    return step
+
+
+def _built(node: Node) -> Step:
     if node.name not in STEPS:
         raise node.refused("is not among its kernels")
     try:
         return STEPS[node.name](node)
+    except AttributeError as error:
+        # What the file says of its settings has other fields, or it says nothing.
+        raise node.refused("lacks the settings of its kind") from error
     except _UNSOUND as error:
         raise node.refused(f"does not hold together ({str(error)[:80]})") from error
+
+
+def _alias(node: Node) -> int:
+    """Of a folded node: the tensor that its output is."""
+    if node.input(0).values is not None:
+        raise node.refused("has a constant where it computes")
+    return node.input(0).index
 
 
 def _needed(graph: Graph) -> list[Node]:
@@ -132,7 +156,7 @@ def _needed(graph: Graph) -> list[Node]:
         if not wanted & {made.index for made in node.outputs}:
             continue
         needed.append(node)
-        operands = node.inputs[:1] if node.name in FOLDED else node.inputs
+        operands = node.inputs[_OPERANDS.get(node.name, slice(None))]
         wanted |= {tensor.index for tensor in operands if tensor is not None and tensor.values is None}
     return needed[::-1]
 

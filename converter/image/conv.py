@@ -71,6 +71,8 @@ def step(node: Node, where: Windows, weights: Array) -> Step:
             blocks,
             places.constant(_interleaved(weights, blocks)),
             places.constant(found.table),
+            where.apart_h,
+            where.apart_w,
         ]
 
     return Step(

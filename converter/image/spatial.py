@@ -26,6 +26,9 @@ class Windows(NamedTuple):
     dilation_w: int
     pad_top: int
     pad_left: int
+    apart_h: int = 1
+    """From one pixel of the input to the next; the zero point lies between them."""
+    apart_w: int = 1
 
     @property
     def pointwise(self) -> bool:
@@ -47,7 +50,7 @@ def windows(node: Node, kernel: tuple[int, ...]) -> Windows:
     if len(kernel) != 2 or min(*kernel, *stride, *dilation, *given, *made) < 1:
         raise node.refused(f"has a kernel of {kernel}, strides of {stride} and dilations of {dilation}")
     pads = [
-        _before(length, made[axis + 1], kernel[axis], stride[axis], dilation[axis])
+        padding_before(length, made[axis + 1], kernel[axis], stride[axis], dilation[axis])
         if options.padding == _SAME
         else 0
         for axis, length in enumerate(given[1:3])
@@ -55,6 +58,7 @@ def windows(node: Node, kernel: tuple[int, ...]) -> Windows:
     return Windows(*given[1:], *made[1:], *kernel, *stride, *dilation, *pads)
 
 
-def _before(length: int, out: int, kernel: int, stride: int, dilation: int) -> int:
+def padding_before(length: int, out: int, kernel: int, stride: int, dilation: int = 1) -> int:
+    """What hangs over at the beginning of an axis."""
     reach = (kernel - 1) * dilation + 1
     return max(0, (out - 1) * stride + reach - length) // 2

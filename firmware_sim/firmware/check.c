@@ -1,45 +1,6 @@
 #include "check.h"
 
-enum {
-    LONGEST = 0x7FFF,  /* of lengths of one axis: products of two, and sums of those, fit 32 bits */
-    MOST_ROWS = 32,    /* depthwise.c */
-    NOWHERE = -1,      /* what a product becomes that has a factor below 1 or does not fit */
-    TABLE_BYTES = 1024 /* 256 words */
-};
-
-typedef int64_t extent;
-
-static extent times(extent bytes, int32_t factor) {
-    return bytes < 0 || factor < 1 || bytes * factor > INT32_MAX ? NOWHERE : bytes * factor;
-}
-
-static extent volume(int32_t a, int32_t b, int32_t c) { return times(times(times(1, a), b), c); }
-
-static int within(uint32_t all, int32_t at, extent bytes, int32_t alignment) {
-    return at >= 0 && bytes >= 0 && at % alignment == 0 && (extent)at + bytes <= (extent)all;
-}
-
-static int in_arena(const image_header *image, int32_t at, extent bytes) {
-    return within(image->arena_bytes, at, bytes, 1);
-}
-
-static int words_in_arena(const image_header *image, int32_t at, extent bytes) {
-    return within(image->arena_bytes, at, bytes, 4);
-}
-
-static int in_image(const image_header *image, int32_t at, extent bytes) {
-    return within(image->bytes, at, bytes, 4);
-}
-
-/* Eight lengths in a row: heights and widths of kernel, stride, dilation and padding. */
-static int axes(const int32_t *lengths, int32_t count, int32_t least) {
-    for (int32_t at = 0; at < count; at++) {
-        if (lengths[at] < least || lengths[at] > LONGEST) {
-            return 0;
-        }
-    }
-    return 1;
-}
+enum { MOST_ROWS = 32 }; /* depthwise.c */
 
 static int check_conv(const image_header *image, const void *record) {
     const conv_record *op = record;
@@ -48,7 +9,7 @@ static int check_conv(const image_header *image, const void *record) {
     const int one_by_one = op->kernel_h == 1 && op->kernel_w == 1 && op->in_c % 4 == 0 &&
                            volume(op->out_h, op->out_w, 1) <= volume(op->in_h, op->in_w, 1);
     return axes(&op->kernel_h, 6, 1) && axes(&op->pad_top, 2, 0) && axes(&op->in_h, 2, 1) &&
-           axes(&op->out_h, 2, 1) && (gathered || one_by_one) && window > 0 &&
+           axes(&op->out_h, 2, 1) && axes(&op->apart_h, 2, 1) && (gathered || one_by_one) && window > 0 &&
            op->blocks == (window + 3) / 4 && in_arena(image, op->in, volume(op->in_h, op->in_w, op->in_c)) &&
            in_arena(image, op->out, volume(op->out_h, op->out_w, op->out_c)) &&
            words_in_arena(image, op->scratch, times(24, op->blocks)) &&
@@ -79,13 +40,6 @@ static int check_pool(const image_header *image, const void *record) {
     return axes(&op->in_h, 2, 1) && axes(&op->out_h, 2, 1) && axes(&op->kernel_h, 4, 1) &&
            axes(&op->pad_top, 2, 0) && in_arena(image, op->in, volume(op->in_h, op->in_w, op->depth)) &&
            in_arena(image, op->out, volume(op->out_h, op->out_w, op->depth));
-}
-
-static int check_softmax(const image_header *image, const void *record) {
-    const softmax_record *op = record;
-    const extent values = volume(op->rows, op->depth, 1);
-    return in_arena(image, op->in, values) && in_arena(image, op->out, values) &&
-           in_image(image, op->table, TABLE_BYTES);
 }
 
 static int check_svdf(const image_header *image, const void *record) {
@@ -120,18 +74,12 @@ static int check_lstm(const image_header *image, const void *record) {
     }
     const int32_t vectors = (op->batch - 1) * op->batch_stride + 1;
     const extent most = (extent)vectors + (op->steps - 1) * op->step_stride;
-    return most <= INT32_MAX && in_arena(image, op->in, volume((int32_t)most, op->inputs, 1)) &&
+    return most <= INT32_MAX && volume(op->batch, op->steps, 1) <= most && in_arena(image, op->in, volume((int32_t)most, op->inputs, 1)) &&
            in_arena(image, op->out, volume((int32_t)most, op->units, 1)) &&
            in_arena(image, op->hidden, volume(op->batch, op->units, 1)) &&
            words_in_arena(image, op->cell, volume(op->batch, op->units, 2)) &&
            in_image(image, op->sigmoid, 512) && check_matrices(image, op->given, op->units, op->inputs) &&
            check_matrices(image, op->recurrent, op->units, op->units);
-}
-
-static int check_widen(const image_header *image, const void *record) {
-    const widen_record *op = record;
-    return in_arena(image, op->in, times(1, op->values)) &&
-           words_in_arena(image, op->out, times(4, op->values)) && in_image(image, op->table, TABLE_BYTES);
 }
 
 static const struct {
@@ -145,6 +93,12 @@ static const struct {
     [RECORD_SVDF] = {check_svdf, sizeof(svdf_record)},
     [RECORD_LSTM] = {check_lstm, sizeof(lstm_record)},
     [RECORD_WIDEN] = {check_widen, sizeof(widen_record)},
+    [RECORD_BINARY] = {check_binary, sizeof(binary_record)},
+    [RECORD_COPY] = {check_copy, sizeof(copy_record)},
+    [RECORD_RESIZE] = {check_resize, sizeof(resize_record)},
+    [RECORD_LOOKUP] = {check_lookup, sizeof(lookup_record)},
+    [RECORD_REDUCE] = {check_reduce, sizeof(reduce_record)},
+    [RECORD_BILINEAR] = {check_bilinear, sizeof(bilinear_record)},
 };
 
 int check_header(const image_header *image) {

@@ -6,12 +6,24 @@
 #ifndef TINYFLEET_CHECK_H
 #define TINYFLEET_CHECK_H
 
-#include "image.h"
+#include "extent.h"
+
+enum { WORD_TABLE_BYTES = 1024 }; /* a word for each int8 */
 
 /* Kept state, input and output. */
 int check_header(const image_header *image);
 
 /* One record, whose own words lie within the image. */
 int check_record(const image_header *image, const record_head *record);
+
+/* Of check_values.c. */
+int check_softmax(const image_header *image, const void *record);
+int check_widen(const image_header *image, const void *record);
+int check_lookup(const image_header *image, const void *record);
+int check_binary(const image_header *image, const void *record);
+int check_copy(const image_header *image, const void *record);
+int check_resize(const image_header *image, const void *record);
+int check_bilinear(const image_header *image, const void *record);
+int check_reduce(const image_header *image, const void *record);
 
 #endif

@@ -110,14 +110,19 @@ static inline void copy(int8_t *to, const int8_t *from, int32_t bytes) {
     }
 }
 
+/* Which row or column lies at a place; below 0: none. */
+static int32_t pixel_at(int32_t place, int32_t apart) {
+    return apart == 1 || place < 0 ? place : place % apart ? -1 : place / apart;
+}
+
 static void gather_row(const conv_record *op, const int8_t *row, int32_t left, int8_t *to) {
     const int32_t depth = op->in_c, width = op->kernel_w;
-    if (op->dilation_w == 1 && left >= 0 && left + width <= op->in_w) {
+    if (op->dilation_w == 1 && op->apart_w == 1 && left >= 0 && left + width <= op->in_w) {
         copy(to, row + left * depth, width * depth);
         return;
     }
     for (int32_t kx = 0; kx < width; kx++, to += depth) {
-        const int32_t x = left + kx * op->dilation_w;
+        const int32_t x = pixel_at(left + kx * op->dilation_w, op->apart_w);
         if (x < 0 || x >= op->in_w) {
             fill(to, op->in_zero, depth);
         } else {
@@ -131,7 +136,7 @@ static const int8_t *gather(const conv_record *op, const int8_t *in, int32_t y, 
     const int32_t top = y * op->stride_h - op->pad_top, left = x * op->stride_w - op->pad_left;
     int8_t *to = patch;
     for (int32_t ky = 0; ky < op->kernel_h; ky++, to += row) {
-        const int32_t at = top + ky * op->dilation_h;
+        const int32_t at = pixel_at(top + ky * op->dilation_h, op->apart_h);
         if (at < 0 || at >= op->in_h) {
             fill(to, op->in_zero, row);
         } else {

@@ -13,6 +13,7 @@ enum { MOST_ROWS = 32 }; /* the converter refuses kernels that are higher */
 
 static void spread(const int8_t *from, int32_t values, int32_t repeat, int8_t *to) {
     for (; values; values--, from++) {
+#pragma clang loop unroll(disable)
         for (int32_t turn = 0; turn < repeat; turn++) {
             *to++ = *from;
         }
@@ -80,6 +81,7 @@ static inline int8_t one(const depthwise_record *op, const channel *c, const int
     const int32_t step = op->dilation_w * op->depth;
     for (int32_t ky = 0; ky < op->kernel_h; ky++) {
         const int8_t *x = rows[ky] + offset;
+#pragma clang loop unroll(disable)
         for (int32_t kx = 0; kx < op->kernel_w; kx++, x += step, w += 4) {
             sum += *x * *w;
         }

@@ -48,6 +48,7 @@ enum record_kind {
     RECORD_RESIZE = 10,
     RECORD_LOOKUP = 11,
     RECORD_REDUCE = 12,
+    RECORD_BILINEAR = 13,
     RECORD_KINDS
 };
 
@@ -62,7 +63,7 @@ typedef struct {
 #define FLAG_RIGHT 1 /* every shift goes to the right: see channel */
 #define FLAG_PATCH 2  /* inputs are gathered into scratch first, 4 * blocks bytes a pixel */
 
-/* CONV_2D and, as a convolution of 1x1 pixels, FULLY_CONNECTED. */
+/* CONV_2D and, as a convolution of 1x1 pixels, FULLY_CONNECTED; TRANSPOSE_CONV. */
 typedef struct {
     record_head head;
     uint32_t flags;
@@ -75,6 +76,7 @@ typedef struct {
     int32_t blocks;   /* of 4 values, that one patch has, the last filled up with weights of zero */
     int32_t weights;  /* in the image: per pair of channels, per block: a word of each channel */
     int32_t channels; /* in the image: one channel struct per output */
+    int32_t apart_h, apart_w; /* from one pixel of the input to the next, the zero point between them */
 } conv_record;
 
 /* DEPTHWISE_CONV_2D. */
@@ -212,5 +214,19 @@ typedef struct {
     int32_t start;                       /* of sums: less the zero point of every value */
     int32_t out_zero, scale, shift;
 } reduce_record;
+
+/* Where an output row or column lies between two of the input, and its share of each, of 1024. */
+typedef struct {
+    int16_t low, high, low_share, high_share;
+} bilinear_step;
+
+/* RESIZE_BILINEAR. */
+typedef struct {
+    record_head head;
+    int32_t in, out;
+    int32_t in_h, in_w;
+    int32_t out_h, out_w, depth;
+    int32_t rows, columns; /* in the image: a bilinear_step each */
+} bilinear_record;
 
 #endif

@@ -12,6 +12,7 @@ typedef struct {
 void run_conv(const memory *m, const void *record);
 void run_depthwise(const memory *m, const void *record);
 void run_pool(const memory *m, const void *record);
+void run_bilinear(const memory *m, const void *record);
 void run_softmax(const memory *m, const void *record);
 void run_svdf(const memory *m, const void *record);
 void run_lstm(const memory *m, const void *record);

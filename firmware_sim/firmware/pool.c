@@ -27,6 +27,7 @@ static void sum_four(const pool_record *op, const int8_t *in, window w, int32_t 
     int32_t a = 0, b = 0, c = 0, d = 0;
     for (int32_t y = w.top; y < w.bottom; y++) {
         const int8_t *at = in + (y * op->in_w + w.left) * op->depth;
+#pragma clang loop unroll(disable)
         for (int32_t x = w.left; x < w.right; x++, at += op->depth) {
             a += at[0];
             b += at[1];
@@ -43,6 +44,7 @@ static void sum_four(const pool_record *op, const int8_t *in, window w, int32_t 
 static int32_t sum(const pool_record *op, const int8_t *in, window w) {
     int32_t found = 0;
     for (int32_t y = w.top; y < w.bottom; y++) {
+#pragma clang loop unroll(disable)
         for (int32_t x = w.left; x < w.right; x++) {
             found += in[(y * op->in_w + x) * op->depth];
         }
@@ -56,6 +58,7 @@ static void average_all(const pool_record *op, const int8_t *in, window w, int8_
     for (; at + 4 <= op->depth; at += 4) {
         int32_t sums[4];
         sum_four(op, in + at, w, sums);
+#pragma clang loop unroll(disable)
         for (int32_t lane = 0; lane < 4; lane++) {
             out[at + lane] = (int8_t)clamp(average(sums[lane], count), op->low, op->high);
         }

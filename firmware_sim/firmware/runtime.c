@@ -17,6 +17,7 @@ static const kernel kernels[RECORD_KINDS] = {
     [RECORD_RESIZE] = run_resize,
     [RECORD_LOOKUP] = run_lookup,
     [RECORD_REDUCE] = run_reduce,
+    [RECORD_BILINEAR] = run_bilinear,
 };
 
 /* IEEE 802.3, reflected; a nibble at a time keeps the table at 64 bytes. The words at crc32 count as zero. */

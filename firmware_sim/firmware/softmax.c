@@ -21,6 +21,7 @@ static int32_t reciprocal_of_one_plus(int32_t x) {
     const int32_t half = (int32_t)((sum + (sum >= 0 ? 1 : -1)) / 2);
     /* Q29: 48/17 - 32/17 * half. */
     int32_t found = 1515870810 + multiply_high(half, -1010580540);
+#pragma clang loop unroll(disable)
     for (int turn = 0; turn < 3; turn++) {
         const int32_t product = multiply_high(half, found);
         const int32_t rest = (1 << 29) - product;
@@ -37,9 +38,11 @@ static int32_t reciprocal_of_one_plus(int32_t x) {
 
 static void softmax_row(const int32_t *table, const int8_t *in, int8_t *out, int32_t depth) {
     int32_t most = INT8_MIN, sum = 0;
+#pragma clang loop unroll(disable)
     for (int32_t d = 0; d < depth; d++) {
         most = in[d] > most ? in[d] : most;
     }
+#pragma clang loop unroll(disable)
     for (int32_t d = 0; d < depth; d++) {
         sum += divide_by_power(table[most - in[d]], SUM_INTEGER_BITS);
     }
@@ -47,6 +50,7 @@ static void softmax_row(const int32_t *table, const int8_t *in, int8_t *out, int
     const int32_t over_unit = SUM_INTEGER_BITS - headroom;
     const int32_t fraction = (int32_t)(((uint32_t)sum << headroom) - 0x80000000u);
     const int32_t scale = reciprocal_of_one_plus(fraction);
+#pragma clang loop unroll(disable)
     for (int32_t d = 0; d < depth; d++) {
         const int32_t share = table[most - in[d]];
         const int32_t value = divide_by_power(multiply_high(scale, share), over_unit + 31 - 8);

@@ -165,3 +165,26 @@ def test_a_variable_that_is_written():
     one, other = builder.tensor((1, 4), 0.1), builder.tensor((1, 4), 1 / 256, -128, variable=True)
     builder.op("SOFTMAX", [one], [other], "SoftmaxOptions", beta=1.0)
     assert "writes a variable" in refusal(builder, one, other)
+
+
+def test_transpose_conv_forms():
+    def model(made, activation=0, weights=(3, 3, 3, 2)):
+        builder = ModelBuilder()
+        one, other = builder.tensor((1, 3, 4, 2), 0.1), builder.tensor(made, 0.1)
+        shape = builder.constant(np.array(made, np.int32))
+        kernel = builder.constant(np.zeros(weights, np.int8), 0.1)
+        options = {"strideH": 2, "strideW": 2, "fusedActivationFunction": activation}
+        builder.op("TRANSPOSE_CONV", [shape, kernel, one], [other], "TransposeConvOptions", **options)
+        return builder, one, other
+
+    assert "fused activation 1" in refusal(*model((1, 6, 8, 3), activation=1))
+    assert "weights of int8, (3, 3, 3, 4)" in refusal(*model((1, 6, 8, 3), weights=(3, 3, 3, 4)))
+    assert "goes from" in refusal(*model((2, 6, 8, 3)))
+
+
+def test_resize_that_tflite_micro_takes_beyond_the_picture():
+    builder = ModelBuilder()
+    one, other = builder.tensor((1, 1, 1, 2), 0.1), builder.tensor((1, 97, 1, 2), 0.1)
+    size = builder.constant(np.array([97, 1], np.int32))
+    builder.op("RESIZE_BILINEAR", [one, size], [other], "ResizeBilinearOptions")
+    assert "from 1 to 97 rows" in refusal(builder, one, other)
