@@ -66,9 +66,8 @@ def table_of(target: str) -> CycleTable:
     return tables[target]
 
 
-def cost(block: Sequence[Instruction], table: CycleTable) -> BlockCost:
-    """A block begins with an empty pipeline: nothing of the block before it is looked at."""
-    before: Instruction | None = None
+def cost(block: Sequence[Instruction], table: CycleTable, before: Instruction | None = None) -> BlockCost:
+    """Without the instruction before it, a block begins with an empty pipeline."""
     straight = 0
     for instruction in block:
         straight += _cycles(instruction, before, table)

@@ -15,6 +15,7 @@ static inline int8_t finish(const conv_record *op, const channel *c, int32_t sum
 
 /* Sum of one pixel and one channel of a pair, whose words alternate. */
 static int32_t dot(const uint32_t *w, const int8_t *x, int32_t blocks, int32_t sum) {
+#pragma clang loop unroll_count(4)
     for (; blocks; blocks--, x += 4, w += 2) {
 #if HAS_SIMD
         const uint32_t x_word = load4(x);
@@ -40,6 +41,7 @@ static void one_pixel(const conv_record *op, const channel *c, const uint32_t *w
 
 /* Four values a block of four words, of which this pixel has two: values 0 and 2, values 1 and 3. */
 static void unpack(const int8_t *x, int32_t blocks, int16x2_t *to) {
+#pragma clang loop unroll_count(4)
     for (; blocks; blocks--, x += 4, to += 4) {
         const uint32_t word = load4(x);
         to[0] = evens(word);

@@ -13,7 +13,7 @@ from firmware_sim.elf import read_elf
 from firmware_sim.instruction import decode
 from firmware_sim.layout import layout_of
 from firmware_sim.machine import Machine
-from firmware_sim.profile import Profiler
+from firmware_sim.profile import Blocks, Profiler
 from firmware_sim.tally import CLASSES, Tally
 from tests.converter import crafted
 
@@ -108,3 +108,15 @@ def test_multiplications_are_at_least_the_models():
     ops = Tally(table_of("cortex-m0plus"), IMAGE.ops).operators(profiler.take())
     assert ops[1].op == "FULLY_CONNECTED"
     assert ops[1].classes["multiply"] >= 48
+
+
+def test_straight_code_costs_the_same_wherever_the_emulator_cuts_it():
+    """LDR R0, [R1]; LDR R3, [R2]; BX LR: the second load overlaps the first on a Cortex-M4."""
+    code = bytes.fromhex("0868136870 47".replace(" ", ""))
+    seven = np.full((2, 1), 7, np.uint64)
+    whole = Blocks((0x100,), (code,), seven, 0 * seven)
+    pair = np.repeat(seven, 2, axis=1)
+    cut = Blocks((0x100, 0x102), (code[:2], code[2:]), pair, 0 * pair)
+    tally = Tally(table_of("cortex-m4"), [])
+    assert tally.operators(cut) == tally.operators(whole)
+    assert tally.operators(whole)[0].cycles_estimated == 7 * (2 + 1 + 1 + 3)
