@@ -138,24 +138,29 @@ def scores(store: Store) -> list[Row]:
 
 
 def latencies(store: Store) -> list[Row]:
-    """Latency quantiles by version and clock (see wire.messages.LatencyClock)."""
-    histograms: dict[tuple[str, int, str], dict[int, int]] = {}
+    """Latency quantiles by version, board and clock (see wire.messages.LatencyClock).
+
+    ``board`` is empty where a device had not said yet what it is.
+    """
+    histograms: dict[tuple[str, int, str, str], dict[int, int]] = {}
     for row in store.rows(
-        """SELECT v.model, v.version, clock, bucket, sum(count) AS count
-           FROM latency_rollup l JOIN versions v USING (digest) GROUP BY 1, 2, 3, 4"""
+        """SELECT v.model, v.version, board, clock, bucket, sum(count) AS count
+           FROM board_latency_rollup l JOIN versions v USING (digest) GROUP BY 1, 2, 3, 4, 5"""
     ):
-        histogram = histograms.setdefault((row["model"], row["version"], row["clock"]), {})
+        key = (row["model"], row["version"], row["board"], row["clock"])
+        histogram = histograms.setdefault(key, {})
         histogram[row["bucket"]] = row["count"]
     return [
         {
             "model": model,
             "version": number,
+            "board": board,
             "clock": clock,
             "n": sum(histogram.values()),
             "p50_us": latency_quantile_us(histogram, 0.5),
             "p99_us": latency_quantile_us(histogram, 0.99),
         }
-        for (model, number, clock), histogram in sorted(histograms.items())
+        for (model, number, board, clock), histogram in sorted(histograms.items())
     ]
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 from sqlite_utils import Database
 
-from fleet_server.store import Row, only
+from fleet_server.store import Row, first, only
 from wire.messages import Reported, Status, Telemetry
 from wire.states import Presence, UpdateState
 
@@ -130,11 +130,13 @@ def _roll_up(db: Database, window: Telemetry, minute: int) -> None:
             window.correct,
         ),
     )
+    known = first(db, "SELECT board FROM devices WHERE device = ?", (window.device,))
+    board = "" if known is None else known["board"] or ""
     db.conn.executemany(
-        """INSERT INTO latency_rollup VALUES (?, ?, ?, ?, ?)
+        """INSERT INTO board_latency_rollup VALUES (?, ?, ?, ?, ?, ?)
            ON CONFLICT DO UPDATE SET count = count + excluded.count""",
         [
-            (minute, window.model.digest, window.latency_clock, bucket, count)
+            (minute, window.model.digest, board, window.latency_clock, bucket, count)
             for bucket, count in window.latency.items()
         ],
     )

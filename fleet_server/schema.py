@@ -167,3 +167,22 @@ def m004_telemetry(db: Database) -> None:
 def m005_model_format(db: Database) -> None:
     """Which form of model each device's runtime executes."""
     db.execute("ALTER TABLE devices ADD COLUMN format TEXT NOT NULL DEFAULT 'tflite'")
+
+
+@MIGRATIONS()
+def m006_latency_by_board(db: Database) -> None:
+    """The same model takes another time on each board; what was summed up before has no board."""
+    db.execute("""
+        CREATE TABLE board_latency_rollup (
+            minute INTEGER NOT NULL,
+            digest TEXT NOT NULL,
+            board TEXT NOT NULL,
+            clock TEXT NOT NULL,
+            bucket INTEGER NOT NULL,
+            count INTEGER NOT NULL,
+            PRIMARY KEY (minute, digest, board, clock, bucket)
+        ) WITHOUT ROWID""")
+    db.execute(
+        "INSERT INTO board_latency_rollup SELECT minute, digest, '', clock, bucket, count FROM latency_rollup"
+    )
+    db.execute("DROP TABLE latency_rollup")

@@ -89,11 +89,11 @@ def accuracy(rows: Sequence[Row], order: Sequence[tuple[str, int]]) -> dict[str,
 
 
 def latency(rows: Sequence[Row]) -> dict[str, Any] | None:
-    """p50 and p99 by version and clock on a logarithmic axis; None without an inference."""
+    """p50 and p99 by version, board and clock on a logarithmic axis; None without an inference."""
     shown = [row for row in reversed(rows) if row["p50_us"] is not None]
     if not shown:
         return None
-    names = [f"{fmt.version(row['model'], row['version'])}, {row['clock']} time" for row in shown]
+    names = [f"{fmt.version(row['model'], row['version'])} {row['board']}, {row['clock']}" for row in shown]
     named = list(zip(shown, names, strict=True))
     return {
         **_base(["p50", "p99"]),

@@ -29,6 +29,7 @@ _VERSIONS = (
 )
 _LATENCY = (
     _NAME,
+    Column("board", "Board"),
     Column("clock", "Measured with", "wrap"),
     Column("p50", "p50", right=True),
     Column("p99", "p99", right=True),
@@ -145,8 +146,9 @@ def _memory_row(version: Row, targets: list[str]) -> dict[str, Any]:
 def _latency_row(row: Row) -> dict[str, Any]:
     name = fmt.version(row["model"], row["version"])
     return {
-        "key": f"{name} {row['clock']}",
+        "key": f"{name} {row['board']} {row['clock']}",
         "name": name,
+        "board": row["board"] or fmt.NONE,
         "clock": fmt.clock(row["clock"]),
         "p50": fmt.duration_us(row["p50_us"]),
         "p99": fmt.duration_us(row["p99_us"]),

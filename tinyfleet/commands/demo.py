@@ -53,4 +53,15 @@ def _describe(result: DemoResult) -> str:
         ]
         for version, outcome in result.versions.items()
     ]
-    return "\n" + table(["version", "confirmed", "rolled back", "failed", "accuracy in the field"], rows)
+    versions = table(["version", "confirmed", "rolled back", "failed", "accuracy in the field"], rows)
+    boards = [
+        [board, str(result.boards[board]), *(_milliseconds(result, version, board) for version in ("1", "2"))]
+        for board in result.boards
+    ]
+    latency = table(["board", "devices", "v1 takes", "v2 takes (microcontrollers: by emulated core)"], boards)
+    return f"\n{versions}\n\n{latency}"
+
+
+def _milliseconds(result: DemoResult, version: str, board: str) -> str:
+    found = result.latency_ms.get(version, {}).get(board)
+    return "-" if found is None else f"{found:.3g} ms"

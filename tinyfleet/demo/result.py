@@ -35,6 +35,8 @@ class DemoResult(msgspec.Struct, kw_only=True):
     """The same reports beside a re-run of the shipped file on the same windows."""
     running: dict[str, int]
     """Devices by the version that they run at the end."""
+    latency_ms: dict[str, dict[str, float]]
+    """Median by version and board: an agent's own time, a microcontroller's by its emulated core."""
     alerts: list[dict[str, Any]]
     rollouts: list[dict[str, Any]]
     dashboard_url: str
@@ -54,6 +56,7 @@ def collect(client: Client, checks: dict[str, Comparison], dashboard_url: str, s
         accuracy={version: check.reported.accuracy for version, check in checks.items()},
         accuracy_check=checks,
         running=dict(Counter(str(device["version"]) for device in devices)),
+        latency_ms=_latency_ms(client.get("/latencies")),
         alerts=client.get("/alerts"),
         rollouts=[_summary(rollout) for rollout in rollouts],
         dashboard_url=dashboard_url,
@@ -61,6 +64,14 @@ def collect(client: Client, checks: dict[str, Comparison], dashboard_url: str, s
     )
     result.surprises = list(_surprises(result))
     return result
+
+
+def _latency_ms(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row["p50_us"] is not None and row["board"]:
+            found.setdefault(str(row["version"]), {})[row["board"]] = round(row["p50_us"] / 1000, 3)
+    return found
 
 
 def _outcome(rollout: dict[str, Any]) -> VersionOutcome:
@@ -107,6 +118,7 @@ def _surprises(result: DemoResult) -> list[str]:
         "going back needs no download": stopped["restore_downloaded_bytes"] == 0,
         "everyone runs v2 at the end": result.running == {"2": result.devices},
         "an alert is open": bool(result.alerts),
+        "every board reports its latency": set(result.latency_ms.get("2", {})) == set(result.boards),
         "reported accuracy equals a re-run": all(check.equal for check in result.accuracy_check.values()),
     }
     return [promise for promise, kept in promises.items() if not kept]
