@@ -89,9 +89,11 @@ def compile_image(model: bytes, tabulate: Tabulate = tables_in_child) -> Image:
     """RefusedError names the operator that the runtime does not execute; InputError for a damaged file."""
     graph = read(model)
     nodes = _needed(graph)
+    if not nodes:
+        raise RefusedError("not_compiled", "the model computes nothing", "export its layers too")
     known = lookup.lookups([node for node in nodes if lookup.tabulated(node)], tabulate)
     steps = [_step(node, known) for node in nodes if node.name not in FOLDED]
-    aliases = {node.output.index: node.input(0).index for node in nodes if node.name in FOLDED}
+    aliases = {node.output.index: _alias(node) for node in nodes if node.name in FOLDED}
     planned = arena.plan(graph, steps, aliases)
     body = _Body()
     records = [_record(step, body.places(planned, turn)) for turn, step in enumerate(steps)]
@@ -119,11 +121,28 @@ def compile_image(model: bytes, tabulate: Tabulate = tables_in_child) -> Image:
 def _step(node: Node, known: Mapping[int, Step]) -> Step:
     if any(made.variable for made in node.outputs):
         raise node.refused("writes a variable")
-    if node.place in known:
-        return known[node.place]
+    step = known.get(node.place) or _built(node)
+    constants = {tensor.index for tensor in node.inputs if tensor is not None and tensor.values is not None}
+    if constants & set(step.reads):
+        raise node.refused("has a constant where it computes")
+    return step
+
+
+def _built(node: Node) -> Step:
     if node.name not in STEPS:
         raise node.refused("is not among its kernels")
-    return STEPS[node.name](node)
+    try:
+        return STEPS[node.name](node)
+    except AttributeError as error:
+        # What the file says of its settings has other fields, or it says nothing.
+        raise node.refused("lacks the settings of its kind") from error
+
+
+def _alias(node: Node) -> int:
+    """Of a folded node: the tensor that its output is."""
+    if node.input(0).values is not None:
+        raise node.refused("has a constant where it computes")
+    return node.input(0).index
 
 
 def _needed(graph: Graph) -> list[Node]:

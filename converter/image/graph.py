@@ -20,6 +20,8 @@ _NUMPY: Final[dict[str, Any]] = {
 _OPERATORS: Final = {
     value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")
 }
+_MOST_VALUES: Final = 2**28
+"""Of one tensor: offsets of more do not fit the image's words, nor any microcontroller."""
 Array = NDArray[Any]
 
 
@@ -153,6 +155,8 @@ def _graph(tree: Any) -> Graph:
 def _tensor(tree: Any, index: int, raw: Any) -> Tensor:
     dtype = next(name for name, value in vars(schema.TensorType).items() if value == raw.type)
     shape = tuple(int(length) for length in (raw.shape if raw.shape is not None else ()))
+    if math.prod(shape) > _MOST_VALUES:
+        raise ValueError(f"tensor {index} has {math.prod(shape)} values")
     quantisation = raw.quantization
     data = tree.buffers[raw.buffer].data
     values = None

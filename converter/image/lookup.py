@@ -75,7 +75,10 @@ def _table(folder: Path, number: int) -> Array | None:
 
 
 def _computed(node: Node) -> Tensor:
-    return next(tensor for tensor in node.inputs if tensor is not None and tensor.values is None)
+    for tensor in node.inputs:
+        if tensor is not None and tensor.values is None:
+            return tensor
+    raise node.refused("has a constant where it computes")
 
 
 def _step(node: Node, table: Array | str) -> Step:

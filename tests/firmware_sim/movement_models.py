@@ -188,7 +188,7 @@ MODELS: dict[str, Callable[[Random], bytes]] = {
 
 def _made(dice: Random, shapes: list[Shape]) -> Made:
     scale, zero = scale_of(dice), zero_of(dice)
-    return Made(dice, shapes, [scale] * len(shapes), [zero] * len(shapes))
+    return Made(shapes, [scale] * len(shapes), [zero] * len(shapes))
 
 
 def _like(made: Made, shape: Shape) -> Wire:

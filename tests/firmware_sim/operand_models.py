@@ -25,11 +25,10 @@ def seeded() -> st.SearchStrategy[Random]:
 class Made:
     """A network whose operands come from one flat input, cut up where it has several."""
 
-    def __init__(self, dice: Random, shapes: list[Shape], scales: list[float], zeros: list[int]) -> None:
+    def __init__(self, shapes: list[Shape], scales: list[float], zeros: list[int]) -> None:
         self.net = Network()
         sizes = [math.prod(shape) for shape in shapes]
-        whole = self.wire((sum(sizes),), 0.1, 0)
-        self.net._inputs.append(whole.index)
+        whole = self.net.input((sum(sizes),), 0.1, 0)
         self.operands = []
         at = 0
         for shape, size, scale, zero in zip(shapes, sizes, scales, zeros, strict=True):

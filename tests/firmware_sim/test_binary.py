@@ -28,7 +28,7 @@ def binary(name: str, dice: Random) -> bytes:
     zeros = [zero_of(dice), zero_of(dice)]
     constant = dice.choice((None, None, 0, 1))
     computed = [place for place in (0, 1) if place != constant]
-    made = Made(dice, *([values[place] for place in computed] for values in (shapes, scales, zeros)))
+    made = Made(*([values[place] for place in computed] for values in (shapes, scales, zeros)))
     operands: list = list(made.operands)
     if constant is not None:
         values = np.random.default_rng(dice.randint(0, 999)).integers(-128, 128, shapes[constant], np.int8)
@@ -45,7 +45,7 @@ def binary(name: str, dice: Random) -> bytes:
 def every_pair(name: str, dice: Random) -> bytes:
     """A column and a row: all pairs of values, if the input has all values twice."""
     scales, zeros = [scale_of(dice), scale_of(dice)], [zero_of(dice), zero_of(dice)]
-    made = Made(dice, [(256, 1), (1, 256)], scales, zeros)
+    made = Made([(256, 1), (1, 256)], scales, zeros)
     out = made.wire((256, 256), _output_scale(dice, name, scales), zero_of(dice))
     return made.model(name, list(made.operands), out, OPTIONS[name]())
 

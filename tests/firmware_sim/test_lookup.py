@@ -29,7 +29,7 @@ WITH_CONSTANT = {
 def alone(name: str, dice: Random) -> bytes:
     """Of any shape; usual scales, for some of TFLM's kernels end the process at others."""
     shape = shape_of(dice)
-    made = Made(dice, [shape], [scale_of(dice, -2.5, -0.5)], [zero_of(dice)])
+    made = Made([shape], [scale_of(dice, -2.5, -0.5)], [zero_of(dice)])
     options = ALONE[name] and ALONE[name]()
     if name == "LEAKY_RELU":
         options.alpha = dice.uniform(0, 0.9)
@@ -40,7 +40,7 @@ def alone(name: str, dice: Random) -> bytes:
 def with_constant(name: str, dice: Random) -> bytes:
     """A single constant, before or behind the tensor."""
     shape = shape_of(dice)
-    made = Made(dice, [shape], [scale_of(dice, -2.5, -0.5)], [zero_of(dice)])
+    made = Made([shape], [scale_of(dice, -2.5, -0.5)], [zero_of(dice)])
     value = np.array(dice.choice((1, 40, -128, 127)), np.int8).reshape((1,) * dice.randint(0, 2))
     constant = made.net.constant(value, [scale_of(dice, -2.5, -0.5)], [dice.randint(-20, 0)])
     operands = [made.operands[0], constant]

@@ -23,7 +23,7 @@ def reduction(name: str, dice: Random) -> bytes:
     shape = shape_of(dice, (1, 5), 6)
     axes = dice.sample(range(len(shape)), dice.randint(1, min(len(shape), _MOST_AXES)))
     scale, zero = scale_of(dice), zero_of(dice)
-    made = Made(dice, [shape], [scale], [zero])
+    made = Made([shape], [scale], [zero])
     options = schema.ReducerOptionsT()
     options.keepDims = dice.random() < 0.5
     kept = [1 if axis in axes else length for axis, length in enumerate(shape)]

@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from converter.image.compiler import compile_image
 from tests.models.network import Network, Type, Wire
-from wire.errors import RefusedError
+from wire.errors import InputError, RefusedError
 
 
 class Form(NamedTuple):
@@ -113,6 +113,45 @@ def test_a_computed_order_is_refused() -> None:
     made = net.activation((1, 4), 0.5, 0)
     net.operator("TRANSPOSE", [x, x], [made], schema.TransposeOptionsT())
     with pytest.raises(RefusedError, match="operator 0, TRANSPOSE, computes its operand 1"):
+        compile_image(net.finish(made))
+
+
+@pytest.mark.parametrize("name", ["RELU", "MEAN", "RESHAPE"])
+def test_a_constant_where_values_are_computed_is_refused(name: str) -> None:
+    net = Network()
+    x = net.input((1, 4), 0.5, 0)
+    constant = net.constant(wide(1, 4), [0.5])
+    first, made = net.activation((1, 4), 0.5, 0), net.activation((1, 4), 0.5, 0)
+    net.operator(name, [constant, net.constant(ints(0))][: 1 if name == "RELU" else 2], [first])
+    net.operator("ADD", [x, first], [made], schema.AddOptionsT())
+    with pytest.raises(RefusedError, match=f"operator 0, {name}, has a constant where it computes"):
+        compile_image(net.finish(made))
+
+
+def test_a_model_without_operators_is_refused() -> None:
+    net = Network()
+    with pytest.raises(RefusedError, match="the model computes nothing"):
+        compile_image(net.finish(net.input((1, 4), 0.5, 0)))
+
+
+@pytest.mark.parametrize("name", ["MIRROR_PAD", "RESIZE_NEAREST_NEIGHBOR"])
+def test_settings_that_are_missing_or_of_another_operator_are_refused(name: str) -> None:
+    for options in (None, schema.ConcatenationOptionsT()):
+        net = Network()
+        x = net.input((1, 1, 1, 4), 0.5, 0)
+        made = net.activation((1, 1, 1, 4), 0.5, 0)
+        sides = np.zeros((4, 2), np.int32) if name == "MIRROR_PAD" else ints(1, 1)
+        net.operator(name, [x, net.constant(sides)], [made], options)
+        with pytest.raises(RefusedError, match=f"operator 0, {name}, lacks the settings"):
+            compile_image(net.finish(made))
+
+
+def test_a_tensor_beyond_all_memories_is_refused() -> None:
+    net = Network()
+    x = net.input((1, 4), 0.5, 0)
+    made = net.activation((2**20, 2**20), 0.5, 0)
+    net.operator("RELU", [x], [made])
+    with pytest.raises(InputError, match="tensor 1 has 1099511627776 values"):
         compile_image(net.finish(made))
 
 
