@@ -56,7 +56,8 @@ def pictures(random: np.random.Generator) -> bytes:
     ):
         weights = builder.constant(stateful.int8s(random, *shape), 0.01)
         places.append(builder.tensor((1, 6, 6, shape[0 if name == "CONV_2D" else 3]), 0.05))
-        builder.op(name, [places[-2], weights], [places[-1]], options, **spatial)
+        extra = {} if name == "CONV_2D" else {"depthMultiplier": 1}
+        builder.op(name, [places[-2], weights], [places[-1]], options, **spatial, **extra)
     pooled, made = builder.tensor((1, 3, 3, 4), 0.05), builder.tensor((1, 5), 0.05)
     pool = {"padding": 0, "strideH": 2, "strideW": 2, "filterHeight": 2, "filterWidth": 2}
     builder.op("AVERAGE_POOL_2D", [places[-1]], [pooled], "Pool2DOptions", **pool)
