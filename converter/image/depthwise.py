@@ -26,6 +26,9 @@ def depthwise(node: Node) -> Step:
         raise node.refused(f"has weights of {weights.dtype}, {weights.shape}")
     if where.out_c % where.in_c:
         raise node.refused(f"has {where.out_c} outputs of {where.in_c} inputs")
+    if node.options.depthMultiplier != where.out_c // where.in_c:
+        # TFLM goes by it, not by the shapes.
+        raise node.refused(f"has {where.out_c} outputs, but a multiplier of {node.options.depthMultiplier}")
     if where.kernel_h > _MOST_ROWS:
         raise node.refused(f"is {where.kernel_h} rows high")
     if where.in_c == 1:

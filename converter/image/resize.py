@@ -29,7 +29,7 @@ def nearest(node: Node) -> Step:
         return [
             places.tensor(given.index),
             places.tensor(made.index),
-            given.shape[2],
+            *given.shape[1:3],
             *made.shape[1:],
             places.constant(rows),
             places.constant(columns),

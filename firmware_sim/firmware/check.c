@@ -1,5 +1,8 @@
 #include "check.h"
 
+/* Runs once for an image: small is better than fast. */
+#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
+
 enum { MOST_ROWS = 32 }; /* depthwise.c */
 
 static int check_conv(const image_header *image, const void *record) {
@@ -114,3 +117,5 @@ int check_record(const image_header *image, const record_head *record) {
     return 4 * RECORD_WORDS(*record) >= checks[kind].bytes && checks[kind].check &&
            checks[kind].check(image, record);
 }
+
+#pragma clang attribute pop

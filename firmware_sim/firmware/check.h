@@ -16,7 +16,7 @@ int check_header(const image_header *image);
 /* One record, whose own words lie within the image. */
 int check_record(const image_header *image, const record_head *record);
 
-/* Of check_values.c. */
+/* Of check_values.c and check_steps.c. */
 int check_softmax(const image_header *image, const void *record);
 int check_widen(const image_header *image, const void *record);
 int check_lookup(const image_header *image, const void *record);

@@ -1,5 +1,8 @@
 #include "extent.h"
 
+/* Runs once for an image: small is better than fast. */
+#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
+
 extent times(extent bytes, int32_t factor) {
     return bytes < 0 || factor < 1 || bytes * factor > INT32_MAX ? NOWHERE : bytes * factor;
 }
@@ -30,19 +33,8 @@ int words_in_arena(const image_header *image, int32_t at, extent bytes) {
 
 int in_image(const image_header *image, int32_t at, extent bytes) { return within(image->bytes, at, bytes, 4); }
 
-int widen_reach(reach *found, const int32_t *counts, const int32_t *steps, int32_t loops) {
-    for (int32_t at = 0; at < loops; at++) {
-        const extent length = (extent)(counts[at] - 1) * steps[at];
-        if (counts[at] < 1 || length > INT32_MAX || length < INT32_MIN) {
-            return 0;
-        }
-        *(length < 0 ? &found->low : &found->high) += length;
-    }
-    return 1;
+int few(const image_header *image, extent values) {
+    return values > 0 && values <= (extent)image->arena_bytes;
 }
 
-int operand_within(const image_header *image, int32_t at, const reach *found) {
-    const extent all = at < 0 ? image->bytes : image->arena_bytes;
-    const extent place = at < 0 ? ~at : at;
-    return place + found->low >= 0 && place + found->high < all;
-}
+#pragma clang attribute pop

@@ -24,14 +24,7 @@ int words_in_arena(const image_header *image, int32_t at, extent bytes);
 /* Constants begin on words. */
 int in_image(const image_header *image, int32_t at, extent bytes);
 
-/* The least and greatest place that loops reach; 0 when they reach none or too far. */
-typedef struct {
-    extent low, high;
-} reach;
-
-int widen_reach(reach *found, const int32_t *counts, const int32_t *steps, int32_t loops);
-
-/* Bytes of an operand that is in the arena, or in the image when its place is negative. */
-int operand_within(const image_header *image, int32_t at, const reach *found);
+/* Whether work on so many values ends: loops with steps of 0 could turn in one place for ever. */
+int few(const image_header *image, extent values);
 
 #endif

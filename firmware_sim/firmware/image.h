@@ -191,7 +191,7 @@ typedef struct {
 typedef struct {
     record_head head;
     int32_t in, out;
-    int32_t in_w, out_h, out_w, depth;
+    int32_t in_h, in_w, out_h, out_w, depth;
     int32_t rows, columns; /* in the image: input row of each output row, and the same of columns, uint16 */
 } resize_record;
 

@@ -28,6 +28,7 @@ from wire.image import HEADER_BYTES, ImageHeader, read_header, seal
 
 ODD_WORDS = (-1, 0, 1, 3, 4, 33, 0x7FFF, 0x10000, 0x7FFFFFFF, -0x80000000)
 SMALL = 2 * 1024
+IMAGES = 6
 
 
 @cache
@@ -55,7 +56,8 @@ def pictures(random: np.random.Generator) -> bytes:
     ):
         weights = builder.constant(stateful.int8s(random, *shape), 0.01)
         places.append(builder.tensor((1, 6, 6, shape[0 if name == "CONV_2D" else 3]), 0.05))
-        builder.op(name, [places[-2], weights], [places[-1]], options, **spatial)
+        extra = {} if name == "CONV_2D" else {"depthMultiplier": 1}
+        builder.op(name, [places[-2], weights], [places[-1]], options, **spatial, **extra)
     pooled, made = builder.tensor((1, 3, 3, 4), 0.05), builder.tensor((1, 5), 0.05)
     pool = {"padding": 0, "strideH": 2, "strideW": 2, "filterHeight": 2, "filterWidth": 2}
     builder.op("AVERAGE_POOL_2D", [places[-1]], [pooled], "Pool2DOptions", **pool)
@@ -175,7 +177,7 @@ def record_words(image: Image) -> list[int]:
 
 
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m0plus"])
-@pytest.mark.parametrize("which", range(6))
+@pytest.mark.parametrize("which", range(IMAGES))
 def test_threat_one_wrong_word_anywhere(core, which):
     image = images()[which]
     said = set()
@@ -186,7 +188,7 @@ def test_threat_one_wrong_word_anywhere(core, which):
     assert said >= {"ran", "the firmware says: the image is damaged"}
 
 
-@given(st.data(), st.sampled_from(sorted(CORES)), st.integers(0, 5))
+@given(st.data(), st.sampled_from(sorted(CORES)), st.integers(0, IMAGES - 1))
 def test_threat_several_wrong_words(data, core, which):
     image = images()[which]
     changed = bytearray(image.data)
@@ -199,7 +201,7 @@ def test_threat_several_wrong_words(data, core, which):
     verdict(core, seal(header, bytes(changed[HEADER_BYTES:])))
 
 
-@given(st.data(), st.sampled_from(sorted(CORES)), st.integers(0, 5))
+@given(st.data(), st.sampled_from(sorted(CORES)), st.integers(0, IMAGES - 1))
 def test_threat_any_damage_is_found(data, core, which):
     image = images()[which].data
     at = data.draw(st.integers(0, len(image) - 1))

@@ -60,10 +60,13 @@ def test_several_pictures_at_once():
 def test_depthwise_that_drops_channels():
     odd = weighted("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions", (1, 1, 1, 2), made=(1, 4, 4, 2), **SPATIAL)
     assert "2 outputs of 4 inputs" in refusal(*odd)
+    wrong = {"depthMultiplier": 2, **SPATIAL}
+    model = weighted("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions", (1, 1, 1, 4), **wrong)
+    assert "multiplier of 2" in refusal(*model)
 
 
 def test_depthwise_kernel_that_is_too_high():
-    high = {"given": (1, 40, 1, 4), "made": (1, 8, 1, 4)}
+    high = {"given": (1, 40, 1, 4), "made": (1, 8, 1, 4), "depthMultiplier": 1}
     options = "DepthwiseConv2DOptions"
     assert "33 rows" in refusal(*weighted("DEPTHWISE_CONV_2D", options, (1, 33, 1, 4), **high, **SPATIAL))
 
