@@ -89,7 +89,9 @@ def assembled(source: Path, cpu: str) -> Path:
 
 def host_library(name: str, sources: Sequence[Path]) -> Path:
     """C files, and the headers beside them, as a shared library for this machine."""
-    flags = ("-O2", "-shared", "-fPIC", "-fno-sanitize=undefined", "-Wall", "-Wextra", "-Werror")
+    # Symbolic: our own functions win over those that the C library has by the same name.
+    shared = ("-shared", "-fPIC", "-Wl,-Bsymbolic")
+    flags = ("-O2", *shared, "-fno-sanitize=undefined", "-Wall", "-Wextra", "-Werror")
     beside = sorted({header for source in sources for header in source.parent.glob("*.h")})
 
     def build(folder: Path) -> None:

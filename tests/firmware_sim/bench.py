@@ -16,6 +16,7 @@ from firmware_sim.cores import core_of
 from firmware_sim.elf import read_elf
 from firmware_sim.layout import layout_of
 from firmware_sim.machine import Machine
+from firmware_sim.native import ImageInterpreter
 from firmware_sim.toolchain import firmware
 from tests.firmware_sim.oracle import Oracle
 
@@ -23,6 +24,8 @@ CORES = {"cortex-m4": "nucleo-l4r5zi", "cortex-m33": "nucleo-u575zi", "cortex-m0
 """A board of each."""
 TWO = ("cortex-m4", "cortex-m0plus")
 """With DSP instructions, and without."""
+HOST = "host"
+"""The same C without assembly, as simulated fleets run it."""
 ARENA_BYTES = 96 * 1024
 _GUARD_BYTES = 256
 _GARBAGE = np.random.default_rng(5).integers(0, 256, ARENA_BYTES, np.uint8).tobytes()
@@ -51,6 +54,12 @@ def run(core: str, image: Image, inputs: list[np.ndarray]) -> list[bytes]:
     return found
 
 
+def run_on_host(image: Image, inputs: list[np.ndarray]) -> list[bytes]:
+    """The same on this machine."""
+    interpreter = ImageInterpreter(image.data)
+    return [interpreter.run(values).tobytes() for values in inputs]
+
+
 def invoke(it: Machine, image: Image, inputs: list[np.ndarray]) -> list[bytes]:
     """Of a machine that is bound to ``image``."""
     arena, head, found = it.elf.symbols["arena_start"], image.header, []
@@ -75,8 +84,9 @@ def assert_same(
     expected = oracle.outputs(model, inputs)
     assert not isinstance(expected, str), f"tflite-micro: {expected}"
     image = compile_image(model, oracle.tables)
-    for core in cores:
-        for turn, (found, right) in enumerate(zip(run(core, image, inputs), expected, strict=True)):
+    for core in (*cores, HOST):
+        ran = run_on_host(image, inputs) if core == HOST else run(core, image, inputs)
+        for turn, (found, right) in enumerate(zip(ran, expected, strict=True)):
             if found != right:
                 one, other = np.frombuffer(found, np.int8), np.frombuffer(right, np.int8)
                 wrong = np.flatnonzero(one != other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,6 +139,33 @@ def test_power_cut_by_power_cut_a_fleet_still_ends_where_it_shall(
     assert f"fleet: {cuts} power cuts; " in log
     wills = [s for s in director.statuses if s.state is Presence.OFFLINE and s.device == four[0]]
     assert wills, "the broker tells of a device that lost its power"
+
+
+def test_end_to_end_a_fleet_on_weak_links_with_wrong_clocks_and_worn_sensors(
+    broker: Broker, director: Director, keys: Keys, tmp_path: Path
+) -> None:
+    faults = (
+        "--link-bytes-per-s", "20000", "--link-delay-ms", "20", "--link-breaks-per-h", "1200",
+        "--clock-skew-s", "5000", "--sensor-gain", "0.5", "--sensor-over", "10",
+    )  # fmt: skip
+    fleet = start(broker, keys, tmp_path, *faults, devices=4)
+    try:
+        v1 = make_bundle(keys, 1)
+        director.publish(v1)
+        some = names()[:4]
+        for name in some:
+            director.assign(name, v1, 1)
+        director.wait("all on v1", lambda: confirmed(director, 1) == set(some))
+        director.wait("windows of all", lambda: {w.device for w in director.telemetry} == set(some))
+        director.wait("a link has broken", lambda: "no link" in (tmp_path / "sim.log").read_text())
+    finally:
+        fleet.send_signal(signal.SIGTERM)
+        assert fleet.wait(30) == 0
+    now = time.time()
+    wrong = {w.device: (w.at_unix_s or now) - now for w in director.telemetry}
+    assert all(abs(seconds) < 5100 for seconds in wrong.values())
+    assert max(map(abs, wrong.values())) > 300
+    assert {w.first for w in director.telemetry} == {None}, "the file has no such windows"
 
 
 def test_a_linux_board_is_no_microcontroller() -> None:
