@@ -161,8 +161,8 @@ def test_help_works(pythons, extra):
         ("agent run --config none.toml", "agent"),
         ("train watch --out none", "train"),
         ("trust init none", "trust"),
-        ("sim exec none.tflite --board rpi-pico --inputs none.npy", "mcu"),
-        ("bench mcu --model none.tflite", "mcu"),
+        ("sim exec none.tflite --board rpi-pico --inputs none.npy", "sim"),
+        ("bench mcu --model none.tflite", "sim"),
     ],
 )
 def test_a_missing_library_is_one_line_that_names_the_extra(pythons, words, extra):
