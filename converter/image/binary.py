@@ -82,15 +82,17 @@ def _add(first: Tensor, second: Tensor, scale: float) -> _Terms:
 
 
 def _sub(first: Tensor, second: Tensor, scale: float) -> _Terms:
-    """In float32, unlike ADD."""
+    """As ADD, with the second operand's sign turned.
+
+    The installed tflite-micro computes in double precision, though older sources say float32: where the two
+    differ by one unit, every pair of values that was tried agrees with double.
+    """
     swapped = second.scale > first.scale
     major, minor = (second, first) if swapped else (first, second)
     sign = -1 if swapped else 1
-    twice = np.float32(2) * np.float32(major.scale)
-    share = multiplier(float(np.float32(minor.scale) / twice))
-    table = _offset(-sign * _scaled(minor, share), major, sign)
-    output = multiplier(float(twice / (np.float32(1 << _LEFT_SHIFT) * np.float32(scale))))
-    return _Terms(swapped, sign << _LEFT_SHIFT, table, output)
+    twice = 2 * major.scale
+    table = _offset(-sign * _scaled(minor, multiplier(minor.scale / twice)), major, sign)
+    return _Terms(swapped, sign << _LEFT_SHIFT, table, multiplier(twice / (scale * (1 << _LEFT_SHIFT))))
 
 
 def _scaled(minor: Tensor, share: Multiplier) -> Array:
