@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 from converter.image.graph import Graph
 from converter.image.state import State, state_of
 from converter.image.step import Step
-from converter.planning.buffers import Buffer
+from converter.planning.buffers import ALIGNMENT, Buffer
 from converter.planning.search import search
 
-_ALIGNMENT: Final = 4
-"""Bytes: the kernels read words."""
+_WORD: Final = 4
+"""Bytes: what kernels read aligned. The planner counts in ALIGNMENT, which stands for a word here."""
 
 
 class Arena(NamedTuple):
@@ -41,19 +41,20 @@ def plan(graph: Graph, steps: Sequence[Step], aliases: dict[int, int]) -> Arena:
         sizes[root] = max(sizes.get(root, 0), graph.tensors[index].nbytes)
         begins[root] = min(begins[root], first[index])
         ends[root] = max(ends[root], last[index])
-    buffers = [Buffer(index, _aligned(size), begins[index], ends[index]) for index, size in sizes.items()]
+    buffers = [Buffer(index, _units(size), begins[index], ends[index]) for index, size in sizes.items()]
     count = len(graph.tensors)
     buffers += [
-        Buffer(count + scope, _aligned(step.scratch_bytes), scope, scope)
+        Buffer(count + scope, _units(step.scratch_bytes), scope, scope)
         for scope, step in enumerate(steps, start=1)
         if step.scratch_bytes
     ]
     found = search(buffers)
-    offsets = {**state.offsets, **{buffer: state.bytes + at for buffer, at in found.offsets.items()}}
+    placed = {buffer: state.bytes + _bytes(at) for buffer, at in found.offsets.items()}
+    offsets = {**state.offsets, **placed}
     return Arena(
         {index: offsets[_root(home, index)] for index in {*first, *home, *state.offsets}},
         tuple(offsets.get(count + scope, 0) for scope in range(1, len(steps) + 1)),
-        state.bytes + found.head,
+        state.bytes + _bytes(found.head),
         shared,
         state,
     )
@@ -92,5 +93,9 @@ def _root(home: dict[int, int], index: int) -> int:
     return index
 
 
-def _aligned(size: int) -> int:
-    return -(-size // _ALIGNMENT) * _ALIGNMENT
+def _units(size: int) -> int:
+    return -(-size // _WORD) * ALIGNMENT
+
+
+def _bytes(units: int) -> int:
+    return units // ALIGNMENT * _WORD

@@ -49,7 +49,12 @@ class Plan(NamedTuple):
 
 
 def search(buffers: Sequence[Buffer], steps: int = STEPS) -> Plan:
-    """The best plan found, never worse than TFLM's; RefusedError for more than 2,048 buffers."""
+    """The best plan found, never worse than TFLM's; RefusedError for more than 2,048 buffers.
+
+    Sizes are multiples of ALIGNMENT.
+    """
+    if any(buffer.size % ALIGNMENT for buffer in buffers):
+        raise ValueError(f"sizes have to be multiples of {ALIGNMENT}")
     if len(buffers) > _MAX_BUFFERS:
         raise RefusedError(
             "too_many_tensors",

@@ -28,7 +28,8 @@ def test_a_table_holds_the_result_of_every_value() -> None:
 
 def test_one_model_that_tflm_refuses_leaves_the_others_their_tables() -> None:
     first, refused, last = tables_in_child([one("RELU"), one("FLOOR"), one("ABS")])
-    assert refused == "TFLM cannot run the model: Interpreter invocation failed."
+    assert isinstance(refused, str)
+    assert "FLOOR" in refused
     assert np.shape(first) == np.shape(last) == (256,)
 
 
