@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from converter.bundle import read_bundle
 from converter.image.compiler import compile_image
 from converter.source import read_tflite
 from wire.image import MAGIC, read_header
-from wire.manifest import MODEL_FILE
-
-IMAGE_FILE: Final = "model.img"
-"""In a bundle, where there is one."""
+from wire.manifest import IMAGE_FILE, MODEL_FILE
 
 
 def read_image(path: Path) -> bytes:

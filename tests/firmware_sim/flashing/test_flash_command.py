@@ -12,7 +12,8 @@ from tests.firmware_sim.flashing.contents import content
 from tests.firmware_sim.smp.test_smpmgr_end_to_end import powered
 from tests.firmware_sim.smp.wrapping import NEW, OLD, image
 from wire.errors import ExitCode
-from wire.manifest import MANIFEST_FILE, MODEL_FILE, split_payload
+from wire.manifest import MANIFEST_FILE, MODEL_FILE
+from wire.part import Part, split_part
 
 
 @pytest.fixture
@@ -55,7 +56,8 @@ def test_a_model_image_is_taken_as_it_is(tmp_path):
 @pytest.fixture
 def bundle(tmp_path):
     made = make_bundle(Keys(tmp_path / "trust"), 1)
-    files = split_payload(made.manifest, made.payload) | {MANIFEST_FILE: made.artifact.manifest.encode()}
+    whole = Part(0, tuple(made.manifest.device_files))
+    files = split_part(whole, made.payload) | {MANIFEST_FILE: made.artifact.manifest.encode()}
     for name, data in files.items():
         file = tmp_path / "bundle" / name
         file.parent.mkdir(parents=True, exist_ok=True)
