@@ -9,7 +9,6 @@ import numpy as np
 
 from converter.image import (
     arena,
-    bilinear,
     binary,
     conv,
     depthwise,
@@ -51,7 +50,7 @@ STEPS: Final[dict[str, Callable[[Node], Step]]] = {
     "PADV2": padding.pad,
     "REDUCE_MAX": reduce.reduce,
     "REDUCE_MIN": reduce.reduce,
-    "RESIZE_BILINEAR": bilinear.bilinear,
+    "RESIZE_BILINEAR": resize.bilinear,
     "RESIZE_NEAREST_NEIGHBOR": resize.nearest,
     "SLICE": movement.slice_of,
     "SOFTMAX": softmax.softmax,
