@@ -8,7 +8,7 @@ Everything else in the file stays as it is.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -29,20 +29,18 @@ def with_plan(model: bytes, offsets: Mapping[int, int]) -> bytes:
 
     ``offsets`` in bytes by tensor of the only graph. InputError for a damaged file.
     """
-    tree = _loaded(model)
-    tensors = len(tree.subgraphs[0].tensors)
-    words = [_VERSION, 1, tensors, *(offsets.get(index, -1) for index in range(tensors))]
-    _plan_buffer(tree).data = np.array(words, _WORD).view(np.uint8)
-    return _packed(tree, len(model))
+    return _changed(model, lambda tree: _put(tree, offsets))
 
 
 def without_plan(model: bytes) -> bytes:
     """The model as TFLM plans it by itself; InputError for a damaged file."""
-    if parse(model).plan is None:
-        return model
-    tree = _loaded(model)
-    drop_plan(tree)
-    return _packed(tree, len(model))
+    return model if parse(model).plan is None else _changed(model, drop_plan)
+
+
+def _put(tree: Any, offsets: Mapping[int, int]) -> None:
+    tensors = len(tree.subgraphs[0].tensors)
+    words = [_VERSION, 1, tensors, *(offsets.get(index, -1) for index in range(tensors))]
+    _plan_buffer(tree).data = np.array(words, _WORD).view(np.uint8)
 
 
 def plan_in(model: bytes) -> Offsets | None:
@@ -90,17 +88,16 @@ def _plan_buffer(tree: Any) -> Any:
     return tree.buffers[mine.buffer]
 
 
-def _loaded(model: bytes) -> Any:
+def _changed(model: bytes, change: Callable[[Any], None]) -> bytes:
+    """The file after ``change`` to its ``schema.ModelT``."""
     parse(model)
     try:
-        return schema.ModelT.InitFromObj(schema.Model.GetRootAs(model))
+        tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model))
+        change(tree)
+        builder = AlignedBuilder(len(model) + 1024)
+        builder.Finish(tree.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
     except (struct.error, ValueError, IndexError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(
             "damaged_model", f"the .tflite file is damaged: {str(error)[:120]}", "copy or convert it again"
         ) from error
-
-
-def _packed(tree: Any, model_bytes: int) -> bytes:
-    builder = AlignedBuilder(model_bytes + 1024)
-    builder.Finish(tree.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
