@@ -17,6 +17,7 @@ from wire.errors import InputError, RefusedError
 _NUMPY: Final[dict[str, Any]] = {
     "INT8": np.int8, "INT32": np.int32, "INT64": np.int64, "FLOAT32": np.float32, "INT16": np.int16,
 }  # fmt: skip
+_TYPES: Final = {value: name for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
 _OPERATORS: Final = {
     value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")
 }
@@ -153,7 +154,7 @@ def _graph(tree: Any) -> Graph:
 
 
 def _tensor(tree: Any, index: int, raw: Any) -> Tensor:
-    dtype = next(name for name, value in vars(schema.TensorType).items() if value == raw.type)
+    dtype = _TYPES.get(raw.type, f"TYPE_{raw.type}")
     shape = tuple(int(length) for length in (raw.shape if raw.shape is not None else ()))
     if math.prod(shape) > _MOST_VALUES:
         raise ValueError(f"tensor {index} has {math.prod(shape)} values")
