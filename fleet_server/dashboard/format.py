@@ -125,7 +125,7 @@ def duration_us(us: float | None) -> str:
 
 _CLOCKS: Final = {
     "device": "device's time",
-    "emulated": "estimate for the board, by emulation",
+    "emulated": "emulated core (estimate)",
     "host": "host time, not the device's",
 }
 
