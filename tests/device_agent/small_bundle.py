@@ -96,6 +96,23 @@ def make_bundle(keys: Keys, version: int, damaged: bool = False, targets: tuple[
     """The tiny model as a bundle; ``damaged``: weights changed after the golden vectors were made."""
     model = tiny_model(damaged)
     files = {IMAGE_FILE: compile_image(model).data, **golden_files(), MODEL_FILE: model}
+    golden = {numerics: f"golden/{numerics}.npy" for numerics in NumericsFamily}
+    needs = {
+        name: TargetNeeds(numerics=TARGETS[name], ram_bytes=ARENA_BYTES, flash_bytes=100_000)
+        for name in targets or TARGETS
+    }
+    return signed_bundle(keys, version, files, golden, 256, needs)
+
+
+def signed_bundle(
+    keys: Keys,
+    version: int,
+    files: dict[str, bytes],
+    golden: dict[NumericsFamily, str],
+    chunk_bytes: int,
+    targets: dict[str, TargetNeeds],
+) -> Bundle:
+    """These files, of the tiny model's shape, under a signed manifest; ``golden`` says where outputs lie."""
     manifest = Manifest(
         model="tiny",
         version=version,
@@ -108,15 +125,9 @@ def make_bundle(keys: Keys, version: int, damaged: bool = False, targets: tuple[
             FileEntry(path=path, bytes=len(data), sha256=digest_of(data), device=True)
             for path, data in files.items()
         ],
-        golden=Golden(
-            inputs="golden/inputs.npy",
-            outputs={numerics: f"golden/{numerics}.npy" for numerics in NumericsFamily},
-        ),
-        chunk_bytes=256,
-        targets={
-            name: TargetNeeds(numerics=TARGETS[name], ram_bytes=ARENA_BYTES, flash_bytes=100_000)
-            for name in targets or TARGETS
-        },
+        golden=Golden(inputs="golden/inputs.npy", outputs=golden),
+        chunk_bytes=chunk_bytes,
+        targets=targets,
     )
     signature = trust.sign_manifest(encode_manifest(manifest), keys.release, EXPIRES)
     return Bundle(manifest, b"".join(files.values()), signature)

@@ -37,21 +37,14 @@ from firmware_sim.partitions import Partitions
 from firmware_sim.power import Cut, Power, PowerCut
 from firmware_sim.toolchain import firmware
 from runtimes import open_model
-from tests.device_agent.small_bundle import ARENA_BYTES, EXPIRES, Bundle, Keys, npy
+from tests.device_agent.small_bundle import ARENA_BYTES, Bundle, Keys, npy, signed_bundle
 from tests.device_agent.test_power_cut import Shelf
-from tests.device_agent.tiny_model import CLASSES, INPUT_SCALE, INPUT_SHAPE, OUTPUT_SCALE, tiny_model
-from wire import trust
+from tests.device_agent.tiny_model import CLASSES, INPUT_SHAPE, tiny_model
 from wire.manifest import (
     IMAGE_FILE,
     MODEL_FILE,
-    FileEntry,
-    Golden,
-    Manifest,
-    Preprocessing,
     TargetNeeds,
-    TensorSpec,
     digest_of,
-    encode_manifest,
 )
 from wire.messages import Hardware
 from wire.part import part_of
@@ -82,26 +75,9 @@ def life_bundle(keys: Keys, version: int, damaged: bool = False) -> Bundle:
         "golden/inputs.npy": npy(inputs),
         MODEL_FILE: model,
     }
-    manifest = Manifest(
-        model="tiny",
-        version=version,
-        labels=[f"word{i}" for i in range(CLASSES)],
-        input=TensorSpec(name="in", shape=[1, *INPUT_SHAPE], dtype="int8", scale=INPUT_SCALE, zero_point=0),
-        output=TensorSpec(name="out", shape=[1, CLASSES], dtype="int8", scale=OUTPUT_SCALE, zero_point=0),
-        preprocessing=Preprocessing(),
-        ops=["FULLY_CONNECTED"],
-        files=[
-            FileEntry(path=path, bytes=len(data), sha256=digest_of(data), device=True)
-            for path, data in files.items()
-        ],
-        golden=Golden(inputs="golden/inputs.npy", outputs={NumericsFamily.TFLM: "golden/tflm.npy"}),
-        chunk_bytes=CHUNK_BYTES,
-        targets={
-            "cortex-m4": TargetNeeds(numerics=NumericsFamily.TFLM, ram_bytes=ARENA_BYTES, flash_bytes=40_000)
-        },
-    )
-    signature = trust.sign_manifest(encode_manifest(manifest), keys.release, EXPIRES)
-    return Bundle(manifest, b"".join(files.values()), signature)
+    golden = {NumericsFamily.TFLM: "golden/tflm.npy"}
+    needs = TargetNeeds(numerics=NumericsFamily.TFLM, ram_bytes=ARENA_BYTES, flash_bytes=40_000)
+    return signed_bundle(keys, version, files, golden, CHUNK_BYTES, {"cortex-m4": needs})
 
 
 def small_partitions(geometry: Geometry) -> Partitions:
