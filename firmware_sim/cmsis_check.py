@@ -132,7 +132,8 @@ def _layout() -> Layout:
 
 def _build(graph: Graph, layout: Layout) -> Path:
     vendor = _vendor()
-    folders = (vendor / "cmsis_nn" / "Include", vendor / "cmsis_core" / "Include", _HERE / "cmsis")
+    own = (_HERE / "cmsis", _HERE / "firmware")
+    folders = (vendor / "cmsis_nn" / "Include", vendor / "cmsis_core" / "Include", *own)
     with tempfile.TemporaryDirectory(prefix="tinyfleet-") as name:
         layers = Path(name) / "layers.c"
         layers.write_text(cmsis_code.code(graph))

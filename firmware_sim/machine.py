@@ -21,7 +21,7 @@ from wire.errors import RefusedError
 _PAGE: Final = 4096
 _PAINT: Final = b"\xa5"
 _LETTER: Final = struct.Struct("<IiII")
-"""``letter`` of firmware/main.c: command, status, image, slot_bytes."""
+"""``letter`` of firmware/mailbox.h: command, status, image, slot_bytes."""
 _BIND, _INVOKE, _RESET = 1, 2, 3
 _PENDING: Final = -1000
 _STATUS: Final = {

@@ -1,17 +1,8 @@
 /* What stands before a generated sequence of CMSIS-NN calls: the emulator runs it as it runs the runtime. */
 #include "arm_nnfunctions.h"
 #include "arm_nnsupportfunctions.h"
+#include "mailbox.h"
 
-typedef struct {
-    uint32_t command;
-    int32_t status;
-    const void *image;
-    uint32_t slot_bytes;
-} letter;
-
-volatile letter mailbox;
-
-__attribute__((noinline)) void wait_for_host(void) { __asm__ volatile("nop"); }
 __attribute__((noinline)) void runtime_op(uint32_t index) { __asm__ volatile("" : : "r"(index)); }
 
 static int32_t scratch[4096];
@@ -41,7 +32,7 @@ static void infer(void);
 int main(void) {
     for (;;) {
         wait_for_host();
-        if (mailbox.command == 2) {
+        if (mailbox.command == COMMAND_INVOKE) {
             infer();
         }
         mailbox.status = 0;

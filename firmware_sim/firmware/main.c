@@ -1,22 +1,10 @@
 /* The firmware's loop: the host, standing in for a driver, leaves a command in the mailbox and looks again. */
+#include "mailbox.h"
 #include "runtime.h"
 
-enum command { COMMAND_BIND = 1, COMMAND_INVOKE = 2, COMMAND_RESET = 3 };
-
-typedef struct {
-    uint32_t command;
-    int32_t status;
-    const void *image;
-    uint32_t slot_bytes;
-} letter;
-
-volatile letter mailbox;
 static memory model;
 
 extern int8_t arena_start[], arena_end[];
-
-/* Where the host stops the core. */
-__attribute__((noinline)) void wait_for_host(void) { __asm__ volatile("nop"); }
 
 static int32_t execute(uint32_t command) {
     switch (command) {

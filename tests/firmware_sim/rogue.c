@@ -1,19 +1,9 @@
 /* A firmware that does one wrong thing when it is told to; the host leaves what, and where, in variables. */
-#include <stdint.h>
+#include "mailbox.h"
 
 enum { READ = 1, WRITE, CALL, RECURSE };
 
-typedef struct {
-    uint32_t command;
-    int32_t status;
-    const void *image;
-    uint32_t slot_bytes;
-} letter;
-
-volatile letter mailbox;
 volatile uint32_t deed, place;
-
-__attribute__((noinline)) void wait_for_host(void) { __asm__ volatile("nop"); }
 
 /* The volatile array has to be on the stack before the next call. */
 __attribute__((noinline)) static uint32_t recurse(uint32_t depth) {

@@ -31,9 +31,11 @@ every_board = pytest.mark.parametrize("board", BOARDS)
 @cache
 def rogue(board: str) -> Machine:
     layout, core = layout_of(boards.load(board)), core_of(boards.load(board).target)
-    sources = [Path(__file__).parent / "rogue.c", Path(toolchain.__file__).parent / "firmware" / "startup.c"]
+    firmware = Path(toolchain.__file__).parent / "firmware"
+    sources = [Path(__file__).parent / "rogue.c", firmware / "startup.c"]
     symbols = {**layout.symbols(), "ARENA_BYTES": 64}
-    elf = toolchain.build("cortex_m0plus", symbols, b"", sources, optimisation="-Os")
+    options = (f"-I{firmware}",)
+    elf = toolchain.build("cortex_m0plus", symbols, b"", sources, optimisation="-Os", options=options)
     return Machine(core, layout, read_elf(elf))
 
 

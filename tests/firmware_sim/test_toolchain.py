@@ -36,8 +36,9 @@ def compiler_calls(monkeypatch):
 
 def build(optimisation="-Os", source=SOURCE):
     symbols = {**layout_of(boards.load("rpi-pico")).symbols(), "ARENA_BYTES": 64}
-    startup = Path(toolchain.__file__).parent / "firmware" / "startup.c"
-    return toolchain.build("cortex_m0plus", symbols, b"", [source, startup], optimisation=optimisation)
+    firmware = Path(toolchain.__file__).parent / "firmware"
+    sources, options = [source, firmware / "startup.c"], (f"-I{firmware}",)
+    return toolchain.build("cortex_m0plus", symbols, b"", sources, optimisation=optimisation, options=options)
 
 
 def test_the_second_build_does_not_call_the_compiler(cache_dir, compiler_calls):
