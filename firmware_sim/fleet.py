@@ -30,7 +30,7 @@ from firmware_sim.power import PowerCut, random_cuts
 from firmware_sim.ram_outbox import RamOutbox
 from firmware_sim.weak_link import weak_link
 from firmware_sim.worn_sensor import WornSensor
-from wire.errors import InputError
+from wire.errors import FleetError, InputError
 from wire.messages import Hardware
 from wire.states import NumericsFamily
 
@@ -79,8 +79,9 @@ async def simulate(plan: FleetPlan) -> None:
 async def run_fleet(devices: list[Mcu], rng: Random) -> None:
     """Run all until cancelled; a device that breaks is logged, and the others go on.
 
-    StoreError at the end when a device did with its flash what no chip can do.
+    At the end FleetError when one broke, and StoreError when one did with its flash what no chip can do.
     """
+    broken: list[str] = []
     spread_s = len(devices) / CONNECTIONS_PER_S
     asyncio.get_running_loop().set_exception_handler(_ignore_power_cuts)
 
@@ -90,11 +91,15 @@ async def run_fleet(devices: list[Mcu], rng: Random) -> None:
             await device.run()
         except Exception as error:  # noqa: BLE001 - a bug in one device is no reason to stop the fleet
             log.error("%s: broke: %r", device.name, error)
+            broken.append(device.name)
 
     try:
         await asyncio.gather(*(run(device) for device in devices))
     finally:
         log.info("fleet: %s", told_wear(devices))
+        if broken:
+            few = ", ".join(sorted(broken)[:5])
+            raise FleetError("device_broke", f"{len(broken)} of {len(devices)} devices broke: {few}", "a bug")
 
 
 def mcu_hardware(board: str) -> Hardware:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -9,14 +10,19 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from firmware_sim.fleet import mcu_hardware
+from device_agent.broker_url import parse_broker_url
+from device_agent.config import read_root
+from device_agent.sensor import load_recording
+from firmware_sim.fleet import FleetPlan, build_fleet, mcu_hardware, run_fleet
+from firmware_sim.mcu import Mcu
 from tests.device_agent.agent_rig import Broker, Director
 from tests.device_agent.recount import recount
 from tests.device_agent.small_bundle import IMAGE_ARENA_BYTES, Keys, make_bundle, write_recording
-from wire.errors import InputError
+from wire.errors import FleetError, InputError
 from wire.part import part_of
 from wire.states import Presence
 
@@ -169,6 +175,30 @@ def test_end_to_end_a_fleet_on_weak_links_with_wrong_clocks_and_worn_sensors(
     assert all(abs(seconds) < 5100 for seconds in wrong.values())
     assert max(map(abs, wrong.values())) > 300
     assert {w.first for w in director.telemetry} == {None}, "the file has no such windows"
+
+
+def test_a_device_that_breaks_stops_no_other_and_is_told_at_the_end(
+    keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = FleetPlan(
+        devices=3,
+        broker=parse_broker_url("mqtt://127.0.0.1:1"),
+        recording=load_recording(write_recording(tmp_path / "eval.npz")),
+        image_root=read_root(keys.folder / "image-root.json"),
+        director_root=read_root(keys.folder / "director-root.json"),
+        state_dir=tmp_path / "flash",
+    )
+    ended = []
+
+    async def run(device: Mcu) -> None:
+        if device.name == "mcu-0001":
+            raise ZeroDivisionError
+        ended.append(device.name)
+
+    monkeypatch.setattr(Mcu, "run", run)
+    with pytest.raises(FleetError, match="1 of 3 devices broke: mcu-0001"):
+        asyncio.run(run_fleet(build_fleet(plan), Random(0)))
+    assert sorted(ended) == ["mcu-0000", "mcu-0002"]
 
 
 def test_a_linux_board_is_no_microcontroller() -> None:
