@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from tinyfleet import cli
+from tinyfleet.output import emit
 from wire import errors
 from wire.errors import ExitCode
 
@@ -120,3 +122,10 @@ def test_a_server_that_is_not_there_is_unreachable(monkeypatch):
     assert done.returncode == ExitCode.UNREACHABLE, done.stderr
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
+
+
+def test_a_result_is_in_the_pipe_before_the_command_goes_on(monkeypatch):
+    pipe = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(pipe))
+    emit({}, False, lambda: "the table")
+    assert pipe.getvalue() == b"the table\n"

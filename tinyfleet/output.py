@@ -20,6 +20,8 @@ def emit(data: Any, as_json: bool, text: Callable[[], str]) -> None:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n")
     else:
         sys.stdout.write(text().rstrip("\n") + "\n")
+    # In a pipe it would stay behind when the command goes on, as the demo does.
+    sys.stdout.flush()
 
 
 def say(message: str) -> None:
