@@ -31,6 +31,7 @@ class Latency(Comparison, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     margin: Margin = 0.1
     percentile: Literal[50, 95, 99] = 95
+    weight: Weight = 2.0
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,12 +56,12 @@ class Gates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Fewest devices in either arm for a comparison."""
     min_inferences: Annotated[int, msgspec.Meta(ge=1)] = 10
     """A device counts in a comparison once so many of its inferences were reported."""
-    failures: Limit | None = Limit(rate=0.005)
+    failures: Limit | None = Limit(rate=0.005, weight=2.0)
     """Devices that fell back, failed or fell silent on the way to the new version."""
     crashes: Hazard | None = Hazard()
-    accuracy: Comparison | None = Comparison(margin=0.01)
+    accuracy: Comparison | None = Comparison(margin=0.01, weight=4.0)
     """Share of correct answers where labels, or proxies of them, exist."""
-    errors: Comparison | None = Comparison(margin=0.001)
+    errors: Comparison | None = Comparison(margin=0.001, weight=2.0)
     """Share of inferences that failed."""
     latency: Latency | None = Latency()
     confidence: Comparison | None = Comparison(margin=0.1, side="both")

@@ -1,0 +1,77 @@
+"""A metric of treated devices beside that of control devices: how much worse, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+from fleet_server.gates import linear
+from fleet_server.gates.evidence import Compared
+from fleet_server.gates.linear import Fit
+from fleet_server.gates.metric import METRICS, Metric
+from fleet_server.gates.observation import covariates
+from fleet_server.gates.policy import Comparison
+
+_BY_NAME: Final = {metric.name: metric for metric in METRICS}
+
+
+class Found(NamedTuple):
+    """Effects are positive where the new version is worse; those of logarithmic metrics are ratios - 1."""
+
+    effect: float
+    interval: tuple[float, float]
+    log_e_harm: float
+    """Against "no worse than the margin allows"."""
+    log_e_safe: float
+    """Against "worse than the margin allows"."""
+
+
+def compare(evidence: Compared, setting: Comparison, level: float, min_devices: int) -> Found | None:
+    """None while an arm has fewer than ``min_devices``, or nothing can be told from what there is."""
+    observations, metric = evidence.observations, _BY_NAME[evidence.gate]
+    if min(observations.arms) < min_devices:
+        return None
+    fitted = linear.fit(
+        metric.worse * observations.values, observations.treated, covariates(observations), metric.floor
+    )
+    if fitted is None:
+        return None
+    margin = math.log1p(setting.margin) if metric.logarithmic else setting.margin
+    low, high = linear.interval(fitted, level)
+    return Found(
+        _linear(metric, fitted.effect),
+        (_linear(metric, low), _linear(metric, high)),
+        _harm(fitted, margin, setting),
+        _safety(fitted, margin, setting),
+    )
+
+
+def describe(gate: str, found: Found, setting: Comparison, treated: int, control: int) -> str:
+    """Such as "accuracy is 9.8 points worse (7.1 to 12.5) on 21 new than on 6 control devices"."""
+    metric = next(metric for metric in METRICS if metric.name == gate)
+    unit = "%" if metric.logarithmic else " points"
+    low, high = (f"{100 * bound:.2g}" if math.isfinite(bound) else "any" for bound in found.interval)
+    direction = "worse" if found.effect > 0 else "better"
+    return (
+        f"{metric.noun} is {abs(100 * found.effect):.2g}{unit} {direction} on {treated} new than on "
+        f"{control} control devices (worse by {low} to {high}), tolerated {100 * setting.margin:.2g}{unit}"
+    )
+
+
+def _harm(fitted: Fit, margin: float, setting: Comparison) -> float:
+    worse = linear.log_e_above(fitted, margin)
+    if setting.side == "worse":
+        return worse
+    # Two tests at half the level: each e-value counts half.
+    return max(worse, linear.log_e_below(fitted, -margin)) - math.log(2)
+
+
+def _safety(fitted: Fit, margin: float, setting: Comparison) -> float:
+    safe = linear.log_e_below(fitted, margin)
+    return safe if setting.side == "worse" else min(safe, linear.log_e_above(fitted, -margin))
+
+
+def _linear(metric: Metric, effect: float) -> float:
+    if not metric.logarithmic:
+        return effect
+    return math.expm1(effect) if effect < 700 else math.inf  # the end of float's exponents
