@@ -16,4 +16,6 @@ class Faults(NamedTuple):
     clock_skew_s: float = 0.0
     """Each device's clock is wrong by a constant, up to so much in either direction."""
     wear: Wear = Wear()
+    wear_at_signal: bool = False
+    """The wear sets in at SIGUSR1, on all devices at once, instead of at the start."""
     link: Weakness = Weakness()

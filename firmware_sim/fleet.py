@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import signal
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from threading import Event
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import boards
 from device_agent.broker_url import BrokerUrl
 from device_agent.device import Parts
 from device_agent.process import utc_now
-from device_agent.sensor import Recording, ReplaySensor
+from device_agent.sensor import Recording, ReplaySensor, Sensor
 from device_agent.updates import Setting
 from firmware_sim.board_runtime import RUNTIME, BoardRuntime
 from firmware_sim.faults import Faults
@@ -29,7 +31,7 @@ from firmware_sim.partitions import partitions_of
 from firmware_sim.power import PowerCut, random_cuts
 from firmware_sim.ram_outbox import RamOutbox
 from firmware_sim.weak_link import weak_link
-from firmware_sim.worn_sensor import WornSensor
+from firmware_sim.worn_sensor import WornSensor, always
 from wire.errors import FleetError, InputError
 from wire.messages import Hardware
 from wire.states import NumericsFamily
@@ -60,6 +62,8 @@ class FleetPlan(NamedTuple):
     prefix: str = "mcu"
     seed: int = 0
     faults: Faults = Faults()
+    onset: Event = Event()
+    """Set once the sensors wear, where that waits for a signal."""
 
 
 def build_fleet(plan: FleetPlan) -> list[Mcu]:
@@ -72,6 +76,8 @@ def build_fleet(plan: FleetPlan) -> list[Mcu]:
 async def simulate(plan: FleetPlan) -> None:
     """Boot a fleet and run it until cancelled, behind a weak network if the plan has one."""
     rng = Random(plan.seed)  # noqa: S311 - jitter, not a secret
+    if plan.faults.wear_at_signal:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, plan.onset.set)
     async with weak_link(plan.broker, plan.faults.link, rng) as broker:
         await run_fleet(build_fleet(plan._replace(broker=broker)), rng)
 
@@ -143,7 +149,7 @@ def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Mcu:
             setting=setting,
             store=store,
             outbox=outbox,
-            sensor=WornSensor(replay, faults.wear) if faults.wear.any else replay,
+            sensor=_worn(replay, plan),
             broker=plan.broker,
             latency_clock="emulated",
             rng=rng,
@@ -153,6 +159,13 @@ def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Mcu:
     chip = FlashFile(plan.state_dir / f"{name}.flash", geometry, name)
     supply = Supply(random_cuts(faults.power_cuts, power_rng), power_rng)
     return Mcu(name, chip, places, hardware, supply, assemble)
+
+
+def _worn(sensor: Sensor, plan: FleetPlan) -> Sensor:
+    faults = plan.faults
+    if not faults.wear.any:
+        return sensor
+    return WornSensor(sensor, faults.wear, plan.onset.is_set if faults.wear_at_signal else always)
 
 
 def _ignore_power_cuts(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

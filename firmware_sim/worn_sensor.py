@@ -7,7 +7,7 @@ accuracy that a device reports is the accuracy it has.
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -43,18 +43,29 @@ class Wear(NamedTuple):
         return worn.astype(np.float32)
 
 
+def always() -> bool:
+    """A sensor that wears from its first reading on."""
+    return True
+
+
 class WornSensor:
     """Another sensor's readings, worn. They have no position: the file does not hold them as they are."""
 
-    def __init__(self, sensor: Sensor, wear: Wear) -> None:
-        self.stride = 1
+    def __init__(self, sensor: Sensor, wear: Wear, begun: Callable[[], bool] = always) -> None:
+        """``begun`` says, reading by reading, whether the wear has set in; until then they are as they are."""
+        self.stride = sensor.stride
         self._sensor = sensor
         self._wear = wear
+        self._begun = begun
 
     async def readings(self) -> AsyncGenerator[Reading, None]:
         """As many, at the same pace."""
         taken = 0
         async for reading in self._sensor.readings():
+            if not self._begun():
+                yield reading
+                continue
             worn = self._wear.apply(reading.window, taken)
-            yield reading._replace(window=worn, position=None)
+            # The step leaves a gap where the wear sets in: a telemetry window is of one kind of readings.
+            yield reading._replace(step=reading.step + 1, window=worn, position=None)
             taken += 1

@@ -50,3 +50,25 @@ def test_the_recording_itself_is_left_alone() -> None:
     before = WINDOWS.copy()
     worn(Wear(gain=1.0, offset=1.0, rotate_deg=45.0), 3)
     np.testing.assert_array_equal(WINDOWS, before)
+
+
+def test_wear_that_sets_in_later_leaves_a_gap_so_that_no_report_mixes_both() -> None:
+    begun: list[bool] = []
+
+    async def take() -> list[Reading]:
+        replay = ReplaySensor(Recording(np.arange(8), WINDOWS, np.arange(8)), 10_000.0)
+        taken: list[Reading] = []
+        async with aclosing(WornSensor(replay, Wear(gain=1.0), lambda: bool(begun)).readings()) as readings:
+            async for reading in readings:
+                taken.append(reading)
+                if len(taken) == 3:
+                    begun.append(True)
+                if len(taken) == 6:
+                    return taken
+        raise AssertionError("a sensor never ends")
+
+    readings = asyncio.run(take())
+    assert [reading.position for reading in readings] == [0, 1, 2, None, None, None]
+    assert [reading.step for reading in readings] == [0, 1, 2, 4, 5, 6]
+    np.testing.assert_array_equal(readings[2].window, WINDOWS[2])
+    np.testing.assert_allclose(readings[3].window, WINDOWS[3] * 2, rtol=1e-6)

@@ -48,6 +48,9 @@ def sim(
         float, typer.Option(help="Drift: turn of the first two channels in the end.")
     ] = 0.0,
     sensor_over: Annotated[int, typer.Option(min=1, help="Readings until the drift is complete.")] = 1,
+    sensor_at_signal: Annotated[
+        bool, typer.Option("--sensor-at-signal", help="Drift: begins at SIGUSR1 instead of at the start.")
+    ] = False,
     prefix: Annotated[str, typer.Option(help="Devices are called PREFIX-0000, ...")] = "mcu",
 ) -> None:
     """Run a fleet of simulated microcontrollers until SIGTERM or SIGINT."""
@@ -81,6 +84,7 @@ def sim(
             power_cuts=power_cuts,
             clock_skew_s=clock_skew_s,
             wear=Wear(sensor_gain, sensor_offset, sensor_rotate_deg, sensor_over),
+            wear_at_signal=sensor_at_signal,
             link=Weakness(link_bytes_per_s, link_delay_ms / 1000, link_breaks_per_h / 3600),
         ),
     )
