@@ -76,6 +76,7 @@ def build_fleet(plan: FleetPlan) -> list[Mcu]:
 async def simulate(plan: FleetPlan) -> None:
     """Boot a fleet and run it until cancelled, behind a weak network if the plan has one."""
     rng = Random(plan.seed)  # noqa: S311 - jitter, not a secret
+    plan = plan._replace(onset=Event())
     if plan.faults.wear_at_signal:
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, plan.onset.set)
     async with weak_link(plan.broker, plan.faults.link, rng) as broker:

@@ -52,7 +52,7 @@ class WornSensor:
     """Another sensor's readings, worn. They have no position: the file does not hold them as they are."""
 
     def __init__(self, sensor: Sensor, wear: Wear, begun: Callable[[], bool] = always) -> None:
-        """``begun`` says, reading by reading, whether the wear has set in; until then they are as they are."""
+        """``begun`` says, reading by reading, whether the wear has set in."""
         self.stride = sensor.stride
         self._sensor = sensor
         self._wear = wear

@@ -186,3 +186,54 @@ def m006_latency_by_board(db: Database) -> None:
         "INSERT INTO board_latency_rollup SELECT minute, digest, '', clock, bucket, count FROM latency_rollup"
     )
     db.execute("DROP TABLE latency_rollup")
+
+
+@MIGRATIONS()
+def m009_gates(db: Database) -> None:
+    """What the gates of rollouts add up, how they stand, and what each decision was made from."""
+    db.execute("""
+        CREATE TABLE gate_cursors (
+            rollout INTEGER PRIMARY KEY,
+            fed_id INTEGER NOT NULL,
+            fed_until REAL NOT NULL
+        )""")
+    db.execute("""
+        CREATE TABLE gate_cells (
+            rollout INTEGER NOT NULL,
+            device TEXT NOT NULL,
+            bin INTEGER NOT NULL,
+            body TEXT NOT NULL,
+            PRIMARY KEY (rollout, device, bin)
+        ) WITHOUT ROWID""")
+    db.execute("""
+        CREATE TABLE gate_lives (
+            rollout INTEGER NOT NULL,
+            device TEXT NOT NULL,
+            body TEXT NOT NULL,
+            PRIMARY KEY (rollout, device)
+        ) WITHOUT ROWID""")
+    db.execute("""
+        CREATE TABLE gate_shadows (
+            rollout INTEGER NOT NULL,
+            device TEXT NOT NULL,
+            n INTEGER NOT NULL,
+            disagreed INTEGER NOT NULL,
+            updated_id INTEGER NOT NULL,
+            PRIMARY KEY (rollout, device)
+        ) WITHOUT ROWID""")
+    db.execute("""
+        CREATE TABLE gate_looks (
+            rollout INTEGER PRIMARY KEY,
+            at REAL NOT NULL,
+            judgements TEXT NOT NULL
+        )""")
+    db.execute("""
+        CREATE TABLE gate_decisions (
+            id INTEGER PRIMARY KEY,
+            rollout INTEGER NOT NULL,
+            stage INTEGER NOT NULL,
+            at REAL NOT NULL,
+            judgements TEXT NOT NULL,
+            evidence BLOB NOT NULL
+        )""")
+    db.execute("CREATE INDEX gate_decisions_by_rollout ON gate_decisions (rollout, id)")

@@ -11,6 +11,7 @@ t-test; without normal residuals the guarantee is asymptotic in the number of de
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -19,8 +20,9 @@ from scipy.special import stdtr
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
-PRECISION: Final = 4.0
-"""Of the mixture over effects, in units of the residual spread: made for effects of about half of it."""
+PRECISIONS: Final = (4.0, 0.1)
+"""Of the mixtures over effects, in units of the residual spread, with equal weight: one made for effects of
+about half of it, and one for effects of several times it, which a handful of devices then suffices to see."""
 
 
 class Fit(NamedTuple):
@@ -58,10 +60,7 @@ def fit(observed: Vector, treated: NDArray[np.bool_], covariates: Matrix, floor:
 
 def log_e_two_sided(fitted: Fit, null: float) -> float:
     """Logarithm of the e-value against "the effect is ``null``"."""
-    shrink = PRECISION / (PRECISION + fitted.information)
-    scaled = ((fitted.effect - null) / fitted.error) ** 2 / fitted.freedom
-    grown = math.log1p(scaled) - math.log1p(shrink * scaled)
-    return 0.5 * math.log(shrink) + 0.5 * (fitted.freedom + 1) * grown
+    return _mean_e([_two_sided(fitted, null, precision) for precision in PRECISIONS])
 
 
 def log_e_below(fitted: Fit, null: float) -> float:
@@ -70,12 +69,7 @@ def log_e_below(fitted: Fit, null: float) -> float:
     The mixture is over effects below ``null`` only: twice the two-sided e-value times the mixture's
     posterior probability of that half, as Howard et al. (2021), proposition 5, do for the normal mixture.
     """
-    shrink = PRECISION / (PRECISION + fitted.information)
-    t = (null - fitted.effect) / fitted.error
-    spread = math.sqrt((fitted.freedom + shrink * t * t) / (fitted.freedom + 1))
-    position = t * math.sqrt(fitted.information / (fitted.information + PRECISION)) / spread
-    half = float(stdtr(fitted.freedom + 1, position))
-    return log_e_two_sided(fitted, null) + math.log(2 * half) if half > 0 else -math.inf
+    return _mean_e([_below(fitted, null, precision) for precision in PRECISIONS])
 
 
 def log_e_above(fitted: Fit, null: float) -> float:
@@ -86,11 +80,40 @@ def log_e_above(fitted: Fit, null: float) -> float:
 def interval(fitted: Fit, alpha: float) -> tuple[float, float]:
     """Confidence sequence: contains the effect at all looks with probability 1 - ``alpha`` or more.
 
-    The effects whose two-sided e-value is below 1 / alpha; infinite while nothing can be excluded.
+    The effects whose two-sided e-values are all below their number / ``alpha``, which no effect misses
+    whose mean e-value is below 1 / ``alpha``; infinite while nothing can be excluded.
     """
-    shrink = PRECISION / (PRECISION + fitted.information)
+    radius = min(_radius(fitted, alpha / len(PRECISIONS), precision) for precision in PRECISIONS)
+    return fitted.effect - radius, fitted.effect + radius
+
+
+def _two_sided(fitted: Fit, null: float, precision: float) -> float:
+    shrink = precision / (precision + fitted.information)
+    scaled = ((fitted.effect - null) / fitted.error) ** 2 / fitted.freedom
+    grown = math.log1p(scaled) - math.log1p(shrink * scaled)
+    return 0.5 * math.log(shrink) + 0.5 * (fitted.freedom + 1) * grown
+
+
+def _below(fitted: Fit, null: float, precision: float) -> float:
+    shrink = precision / (precision + fitted.information)
+    t = (null - fitted.effect) / fitted.error
+    spread = math.sqrt((fitted.freedom + shrink * t * t) / (fitted.freedom + 1))
+    position = t * math.sqrt(1 - shrink) / spread
+    half = float(stdtr(fitted.freedom + 1, position))
+    return _two_sided(fitted, null, precision) + math.log(2 * half) if half > 0 else -math.inf
+
+
+def _radius(fitted: Fit, alpha: float, precision: float) -> float:
+    shrink = precision / (precision + fitted.information)
     ratio = (1 / (alpha * math.sqrt(shrink))) ** (2 / (fitted.freedom + 1))
     if ratio * shrink >= 1:
-        return -math.inf, math.inf
-    radius = fitted.error * math.sqrt(fitted.freedom * (ratio - 1) / (1 - ratio * shrink))
-    return fitted.effect - radius, fitted.effect + radius
+        return math.inf
+    return fitted.error * math.sqrt(fitted.freedom * (ratio - 1) / (1 - ratio * shrink))
+
+
+def _mean_e(logs: Sequence[float]) -> float:
+    """Logarithm of the mean of e-values: an e-value again."""
+    highest = max(logs)
+    if highest == -math.inf:
+        return highest
+    return highest + math.log(sum(math.exp(log - highest) for log in logs) / len(logs))

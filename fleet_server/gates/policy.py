@@ -56,6 +56,8 @@ class Gates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Fewest devices in either arm for a comparison."""
     min_inferences: Annotated[int, msgspec.Meta(ge=1)] = 10
     """A device counts in a comparison once so many of its inferences were reported."""
+    baseline_s: Annotated[float, msgspec.Meta(ge=0, le=1e7)] = 3600.0
+    """How long before the rollout a device's own past begins."""
     failures: Limit | None = Limit(rate=0.005, weight=2.0)
     """Devices that fell back, failed or fell silent on the way to the new version."""
     crashes: Hazard | None = Hazard()

@@ -24,7 +24,7 @@ AVLM = [
 def test_linear_models_give_the_sequential_p_values_and_intervals_of_lindon_et_al(
     monkeypatch: pytest.MonkeyPatch, effect, error, p_value, bounds
 ) -> None:
-    monkeypatch.setattr(linear, "PRECISION", 1.0)
+    monkeypatch.setattr(linear, "PRECISIONS", (1.0,))
     fitted = Fit(effect, error, 92, (1.065 / error) ** 2)
     assert -linear.log_e_two_sided(fitted, 0.0) == pytest.approx(math.log(p_value), rel=0.01)
     assert linear.interval(fitted, 0.05) == pytest.approx(bounds, abs=2e-3)
@@ -42,18 +42,19 @@ def test_proportion_is_the_one_sided_beta_binomial_mixture_of_howard_et_al() -> 
     assert proportion.log_e(135, 625, g, (r / h, r / g)) == pytest.approx(-0.07134019, abs=1e-7)
 
 
-def test_one_sided_normal_limit_is_that_of_howard_et_al() -> None:
+def test_one_sided_normal_limit_is_that_of_howard_et_al(monkeypatch: pytest.MonkeyPatch) -> None:
     """confseq: log m(10, 100) = -0.06502391 one-sided and -0.6510052 two-sided, for rho of v = 100.
 
     With many degrees of freedom the linear model's test is the normal mixture.
     """
+    monkeypatch.setattr(linear, "PRECISIONS", (4.0,))
     for alpha, expected, test in [
         (0.1, -0.06502391, linear.log_e_above),
         (0.05, -0.6510052, linear.log_e_two_sided),
     ]:
         log_alpha = 2 * math.log(1 / alpha)
         rho = 100 / (log_alpha + math.log1p(log_alpha))
-        information = 100 * linear.PRECISION / rho
+        information = 100 * 4.0 / rho
         error = 1 / math.sqrt(information)
         fitted = Fit(10 / math.sqrt(100) * error, error, 10**9, information)
         assert test(fitted, 0.0) == pytest.approx(expected, abs=1e-5)
