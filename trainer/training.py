@@ -26,7 +26,7 @@ _PACKAGES: Final = ("keras", "numpy", "tensorflow")
 
 
 def train(
-    task_name: str,
+    task: str | Task,
     out: Path,
     *,
     subjects: int | Sequence[int] | None = None,
@@ -34,13 +34,13 @@ def train(
     hyper: Hyperparameters | None = None,
     progress: Progress = unheard,
 ) -> run.Run:
-    """Train ``task_name`` into the run folder ``out`` and return what its run.json says.
+    """Train a task, or the one of that name, into the run folder ``out``; returns what its run.json says.
 
     ``subjects``: how many of the train subjects, or which; None for all. Raises InputError or
     NotFoundError before anything slow, StoreError when the folder cannot be written.
     """
     began = time.monotonic()
-    task, hyper = find(task_name), hyper or Hyperparameters()
+    task, hyper = find(task) if isinstance(task, str) else task, hyper or Hyperparameters()
     run.check_free(out)
     dataset = task.load()
     split = choose(dataset.subjects, validation=task.validation, test=task.test, train=subjects)

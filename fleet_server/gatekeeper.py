@@ -1,0 +1,138 @@
+"""The gates of a running rollout: evidence gathered, judged at every look, and kept with every decision."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+from sqlite_utils import Database
+
+from fleet_server.gate_feed import Frame, feed, load_cells, load_lives, load_shadows
+from fleet_server.gates import evidence as records
+from fleet_server.gates.cell import Member, panels
+from fleet_server.gates.evidence import Broke, Compared, Disagreed, Evidence, Failed
+from fleet_server.gates.judgement import Judgement, judge
+from fleet_server.gates.lifeline import breaks
+from fleet_server.gates.observation import observe
+from fleet_server.gates.policy import Gates
+from fleet_server.gates.verdict import Verdict
+from fleet_server.rollout import Arm, Fact, Rollout
+from fleet_server.store import first
+from wire.states import UNSUCCESSFUL
+
+#: A look at everything costs a pass over all sums: this many a bin of the calendar are enough.
+_LOOKS_PER_BIN: Final = 10
+_JUDGEMENTS = msgspec.json.Decoder(list[Judgement])
+
+
+class Look(NamedTuple):
+    """The newest look at a rollout's gates."""
+
+    at: float
+    judgements: list[Judgement]
+
+
+def verdicts(
+    db: Database, rollout: Rollout, facts: Sequence[Fact], started_at: float, now: float
+) -> list[Verdict]:
+    """Look at every gate; the look is stored, and its evidence as well where an outcome is new."""
+    frame = Frame(rollout.id, rollout.bundle.digest, started_at, rollout.policy)
+    news = feed(db, frame)
+    before = latest(db, rollout.id)
+    if before is None or _is_due(before, frame, _failures(facts), bool(news), now):
+        judgements = _look(db, rollout, frame, facts, now)
+    else:
+        judgements = before.judgements
+    return [Verdict(gate=j.gate, outcome=j.outcome, reason=j.reason, need=j.need) for j in judgements]
+
+
+def record_decision(
+    db: Database, rollout: Rollout, facts: Sequence[Fact], started_at: float, now: float
+) -> None:
+    """Keep what a stage was passed, or failed, with."""
+    frame = Frame(rollout.id, rollout.bundle.digest, started_at, rollout.policy)
+    _record(db, rollout, [_failures(facts), *_observed(db, frame, facts)], now)
+
+
+def latest(db: Database, rollout: int) -> Look | None:
+    """The newest look; None before the first."""
+    row = first(db, "SELECT at, judgements FROM gate_looks WHERE rollout = ?", (rollout,))
+    return None if row is None else Look(row["at"], _JUDGEMENTS.decode(row["judgements"]))
+
+
+def replay(gates: Gates, record: bytes) -> list[Judgement]:
+    """What the gates say of recorded evidence: the same as when it was recorded."""
+    return judge(gates, records.decode(record))
+
+
+def _is_due(before: Look, frame: Frame, failures: Failed, news: bool, now: float) -> bool:
+    fresh = judge(frame.policy.gates, [failures])
+    known = [each for each in before.judgements if each.gate == failures.gate]
+    if _outcomes(fresh) != _outcomes(known):
+        return True
+    return (news or fresh != known) and now - before.at >= frame.bin_s / _LOOKS_PER_BIN
+
+
+def _look(db: Database, rollout: Rollout, frame: Frame, facts: Sequence[Fact], now: float) -> list[Judgement]:
+    evidence = [_failures(facts), *_observed(db, frame, facts)]
+    judgements = judge(rollout.policy.gates, evidence)
+    before = latest(db, rollout.id)
+    db.execute(
+        "INSERT OR REPLACE INTO gate_looks VALUES (?, ?, ?)",
+        (rollout.id, now, msgspec.json.encode(judgements).decode()),
+    )
+    if before is None or _outcomes(judgements) != _outcomes(before.judgements):
+        _record(db, rollout, evidence, now)
+    return judgements
+
+
+def _failures(facts: Sequence[Fact]) -> Failed:
+    """Devices that the new version reached. Who was never reached says nothing about it."""
+    exposed = [fact for fact in facts if fact.state in UNSUCCESSFUL or fact.reached_at is not None]
+    return Failed("failures", sum(fact.state in UNSUCCESSFUL for fact in exposed), len(exposed))
+
+
+def _observed(db: Database, frame: Frame, facts: Sequence[Fact]) -> list[Evidence]:
+    plan = frame.policy.plan
+    members = {
+        fact.device: Member(
+            treated=fact.arm is Arm.NEW,
+            # Devices drawn at random from the whole fleet are comparable, whichever stage they are in.
+            stratum=0 if plan[fact.stage].share is not None else 1 + fact.stage,
+        )
+        for fact in facts
+        if fact.arm is Arm.CONTROL or fact.state is not None
+    }
+    found: list[Evidence] = [
+        Compared(name, observe(panel, frame.policy.gates.min_inferences))
+        for name, panel in panels(members, load_cells(db, frame.rollout)).items()
+    ]
+    lives = load_lives(db, frame.rollout)
+    until = max((life.last_at for life in lives.values()), default=0.0)
+    alive = [(members[device], life) for device, life in lives.items() if device in members]
+    found.append(Broke("crashes", breaks(alive, until, frame.policy.deadline_s)))
+    if shares := load_shadows(db, frame):
+        found.append(Disagreed("disagreement", shares))
+    return found
+
+
+def _outcomes(judgements: Sequence[Judgement]) -> dict[str, str]:
+    return {judgement.gate: judgement.outcome for judgement in judgements}
+
+
+def _record(db: Database, rollout: Rollout, evidence: list[Evidence], now: float) -> None:
+    record = records.encode(evidence)
+    # Judged from the record itself, so that what is stored is what replays.
+    judgements = replay(rollout.policy.gates, record)
+    db.execute(
+        "INSERT INTO gate_decisions (rollout, stage, at, judgements, evidence) VALUES (?, ?, ?, ?, ?)",
+        (
+            rollout.id,
+            rollout.current,
+            now,
+            msgspec.json.encode(judgements).decode(),
+            zlib.compress(record),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""What ``tinyfleet bench rollout`` measures: whole rollouts in virtual time, over real results of people."""

@@ -1,0 +1,123 @@
+"""Many virtual rollouts: how often a good version is stopped, and how soon a bad one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from statistics import median
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+import numpy as np
+
+from fleet_server.gates.policy import Comparison, Gates
+from fleet_server.rollout_policy import Policy
+from tinyfleet.bench import subjects
+from tinyfleet.bench.others import FixedThreshold, RepeatedTest
+from tinyfleet.bench.scenario import HARMLESS, SCENARIOS, Scenario, make_world
+from tinyfleet.bench.virtual import WINDOW_S, Ending, Judge, VirtualRollout
+from wire.states import RolloutState
+
+Method = Literal["gates", "fixed", "repeated"]
+_JUDGES: Final[dict[Method, type[Judge]]] = {
+    "gates": Judge,
+    "fixed": FixedThreshold,
+    "repeated": RepeatedTest,
+}
+_SOAK_WINDOWS: Final = 5
+_WINDOWS: Final = 40
+#: No regression is tolerated here: with a margin, false stops are rarer than promised.
+POLICY: Final = Policy(
+    stages=(0.05, 0.25, 0.5, 1.0),
+    control=0.2,
+    soak_s=_SOAK_WINDOWS * WINDOW_S,
+    deadline_s=2 * WINDOW_S,
+    gates=Gates(accuracy=Comparison(margin=0.0, weight=4.0)),
+)
+Say = Callable[[str], None]
+
+
+class Case(NamedTuple):
+    """One rollout to be run."""
+
+    scenario: Scenario
+    method: Method
+    seed: int
+    devices: int
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What became of many rollouts of one scenario."""
+
+    runs: int
+    rate: float
+    """Share that was stopped."""
+    exposed_median: float | None
+    """Devices that had been told to take the version at the stop."""
+    exposed_p90: float | None
+    delay_s_median: float | None
+    """Virtual seconds from the first device to the stop."""
+    finish_s_median: float | None
+    """Of those that went through."""
+    reasons: dict[str, int]
+
+
+def run_case(case: Case) -> Ending:
+    """One rollout; the same case gives the same ending."""
+    rng = np.random.default_rng([case.seed, SCENARIOS.index(case.scenario)])
+    world = make_world(rng, _data(), case.scenario, case.devices, _WINDOWS)
+    judge = _JUDGES[case.method](POLICY)
+    return VirtualRollout(case.seed, POLICY, world, judge).run(_WINDOWS)
+
+
+def run(cases: Sequence[Case], say: Say, processes: int) -> dict[tuple[str, Method], list[Ending]]:
+    """All cases, by scenario and method."""
+    endings: dict[tuple[str, Method], list[Ending]] = {}
+    for done, (case, ending) in enumerate(zip(cases, _endings(cases, processes), strict=True), start=1):
+        endings.setdefault((case.scenario.name, case.method), []).append(ending)
+        if done % max(1, len(cases) // 20) == 0:
+            say(f"{done} of {len(cases)} rollouts")
+    return endings
+
+
+def summarise(endings: Sequence[Ending]) -> Found:
+    """Rates and medians."""
+    stopped = [each for each in endings if each.state in (RolloutState.ROLLING_BACK, RolloutState.STOPPED)]
+    finished = [each.seconds for each in endings if each.state is RolloutState.FINISHED]
+    gates = [each.reason.split(":")[0] for each in stopped]
+    return Found(
+        runs=len(endings),
+        rate=len(stopped) / len(endings),
+        exposed_median=median(each.exposed for each in stopped) if stopped else None,
+        exposed_p90=float(np.quantile([each.exposed for each in stopped], 0.9)) if stopped else None,
+        delay_s_median=median(each.seconds for each in stopped) if stopped else None,
+        finish_s_median=median(finished) if finished else None,
+        reasons={gate: gates.count(gate) for gate in sorted(set(gates))},
+    )
+
+
+def plan(runs: int, harmful_runs: int, devices: int, seed: int) -> list[Case]:
+    """``runs`` harmless rollouts, ``harmful_runs`` of each other scenario, each by every method."""
+    cases = []
+    for scenario in SCENARIOS:
+        count = runs if scenario is HARMLESS else harmful_runs
+        for method in _JUDGES:
+            # The other methods need fewer to tell: their rates are far from alpha.
+            of_method = count if method == "gates" else min(count, harmful_runs)
+            cases += [Case(scenario, method, seed + index, devices) for index in range(of_method)]
+    return cases
+
+
+def _endings(cases: Sequence[Case], processes: int) -> Iterator[Ending]:
+    if processes == 1:
+        yield from map(run_case, cases)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(run_case, cases, chunksize=4)
+
+
+@cache
+def _data() -> subjects.Subjects:
+    return subjects.load()
