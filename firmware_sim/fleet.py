@@ -15,6 +15,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import boards
+from converter.image.compiler import EXECUTED
 from device_agent.broker_url import BrokerUrl
 from device_agent.device import Parts
 from device_agent.process import utc_now
@@ -117,6 +118,7 @@ def mcu_hardware(board: str) -> Hardware:
         ram_bytes=known.model_ram_bytes,
         flash_bytes=known.slot_bytes,
         format="image",
+        ops=tuple(sorted(EXECUTED)),
     )
 
 

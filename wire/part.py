@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from wire.errors import RefusedError, TrustError
+from wire.fit import check_runtime
 from wire.manifest import IMAGE_FILE, MODEL_FILE, FileEntry, Manifest, TargetNeeds, digest_of
 from wire.messages import Hardware
 from wire.states import Reason
@@ -98,4 +99,5 @@ def check_fits(manifest: Manifest, hardware: Hardware) -> TargetNeeds:
             f"needs {flash_bytes} bytes of flash, {hardware.board} gives {hardware.flash_bytes}",
             "ship a smaller model to this board",
         )
+    check_runtime(manifest, hardware)
     return needs
