@@ -7,9 +7,10 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from device_agent.shadow import Comparisons
 from device_agent.update_state import Attempt, State
 from device_agent.window import Window
-from wire.messages import BootId, Hardware, LatencyClock, Reported, Status, Telemetry
+from wire.messages import BootId, Hardware, LatencyClock, Reported, Shadow, Status, Telemetry
 from wire.states import Presence, Reason
 
 #: Connections of one boot that the session number has room for.
@@ -89,11 +90,22 @@ class Reports:
             rss_bytes=resident_bytes() if self._clock == "device" else None,
             arena_bytes=window.model.arena_bytes,
             dropped=dropped,
+            shadow=None if window.shadow is None else _told(window.shadow),
         )
 
     def _next(self) -> int:
         self._seq += 1
         return self._seq
+
+
+def _told(sums: Comparisons) -> Shadow:
+    return Shadow(
+        model=sums.model,
+        n=sums.n,
+        disagreed=sums.disagreed,
+        errors=sums.errors,
+        latency_sum_us=round(sums.latency_ns / 1000),
+    )
 
 
 def resident_bytes() -> int | None:
