@@ -124,6 +124,7 @@ def mcu_hardware(board: str) -> Hardware:
 
 def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Mcu:
     name = f"{plan.prefix}-{index:04d}"
+    board = boards.load(hardware.board)
     rng = Random(f"{plan.seed}/{name}")  # noqa: S311 - jitter, not a secret
     power_rng = Random(f"{plan.seed}/{name}/power")  # noqa: S311
     faults = plan.faults
@@ -149,9 +150,10 @@ def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Mcu:
             broker=plan.broker,
             latency_clock="emulated",
             rng=rng,
+            active_uw=board.active_uw,
         )
 
-    geometry, places = partitions_of(boards.load(hardware.board))
+    geometry, places = partitions_of(board)
     chip = FlashFile(plan.state_dir / f"{name}.flash", geometry, name)
     supply = Supply(random_cuts(faults.power_cuts, power_rng), power_rng)
     return Mcu(name, chip, places, hardware, supply, assemble)
