@@ -71,6 +71,7 @@ class Bench:
         self.readings = np.zeros(INPUT_SHAPE, np.float32)
         self.policy = AT_ONCE
         self.windows: list[Window] = []
+        self.on_trial_at_cancel = False
 
     def assignment(self, bundle: Bundle) -> Assignment:
         version = bundle.ref.version
@@ -83,11 +84,16 @@ class Bench:
         return replace(wanted, sequence=wanted.sequence + 1, policy=replace(self.policy, cancel=True))
 
     async def update(
-        self, disk: Disk, folder: Path, bundle: Bundle, cancel_in: UpdateState | None = None
+        self,
+        disk: Disk,
+        folder: Path,
+        bundle: Bundle,
+        cancel_in: UpdateState | None = None,
+        after: int = 0,
     ) -> u.State:
         """Boot, take the assignment, answer until it has settled or the power is gone.
 
-        With ``cancel_in`` it is withdrawn as soon as it is seen in this state.
+        With ``cancel_in`` it is withdrawn when it has been in this state for ``after`` answers.
         """
         answering = Answering(
             passed=lambda attempt: updates.post(u.TrialPassed(attempt)),
@@ -101,6 +107,7 @@ class Bench:
         updates.post(u.Booted())
         had = updates.state.running
         updates.post(u.Assigned(self.assignment(bundle)))
+        seen = 0
         for step in range(100_000):
             answering.answer(Reading(step, step, self.readings, None))
             assert answering.answers or had is None
@@ -111,7 +118,9 @@ class Bench:
             if attempt and attempt.settled:
                 await updates.stop()
                 return updates.state
-            if attempt and attempt.state is cancel_in:
+            seen += bool(attempt and attempt.state is cancel_in)
+            if seen > after:
+                self.on_trial_at_cancel = answering.holds(bundle.digest) is not None
                 updates.post(u.Assigned(self.cancellation(bundle)))
                 continue
             await asyncio.sleep(0)
@@ -179,21 +188,29 @@ def test_power_cut_at_every_disk_operation_of_an_update(
         shutil.rmtree(folder)
 
 
-#: States that last longer than one step, so that the device can be told in them.
-CANCELED_IN = [UpdateState.QUEUED, UpdateState.DOWNLOADING, UpdateState.TESTING]
+#: States that last longer than one step, so that the device can be told in them, and for how many answers:
+#: before its golden vectors, in the shadow, and while it answers.
+CANCELED = [
+    (UpdateState.QUEUED, 0),
+    (UpdateState.DOWNLOADING, 0),
+    (UpdateState.TESTING, 0),
+    (UpdateState.TESTING, 8),
+    (UpdateState.TESTING, 13),
+]
 
 
-@pytest.mark.parametrize("canceled_in", CANCELED_IN)
+@pytest.mark.parametrize(("canceled_in", "after"), CANCELED)
 @pytest.mark.parametrize("cut", list(Cut))
 def test_power_cut_at_every_disk_operation_of_a_canceled_update(
-    bench: Bench, on_v1: Path, tmp_path: Path, cut: Cut, canceled_in: UpdateState
+    bench: Bench, on_v1: Path, tmp_path: Path, cut: Cut, canceled_in: UpdateState, after: int
 ) -> None:
     """What a device knows to be canceled it never commits, also where no server tells it again."""
     (v1, v2), bench.policy = bench.bundles, SHADOWED
     counting = tmp_path / "counting"
     shutil.copytree(on_v1, counting)
     disk = FaultDisk(counting)
-    state = asyncio.run(bench.update(disk, counting, v2, canceled_in))
+    state = asyncio.run(bench.update(disk, counting, v2, canceled_in, after))
+    assert bench.on_trial_at_cancel is (after == 13)
     assert state.attempt
     assert (state.attempt.state, state.attempt.reason, state.running) == ("canceled", "withdrawn", v1.ref)
     known = 0
@@ -201,7 +218,7 @@ def test_power_cut_at_every_disk_operation_of_a_canceled_update(
         folder = tmp_path / f"cut-{at}"
         shutil.copytree(on_v1, folder)
         with pytest.raises(PowerCut):
-            asyncio.run(bench.update(FaultDisk(folder, at, cut), folder, v2, canceled_in))
+            asyncio.run(bench.update(FaultDisk(folder, at, cut), folder, v2, canceled_in, after))
         bench.check_confirmed(folder)
         found = Store(folder, Disk(), HARDWARE).load().attempt
         if found is not None and found.state is UpdateState.CANCELED:
@@ -255,7 +272,8 @@ def test_a_cancellation_that_cannot_be_kept_stops_the_trial_all_the_same(
         return sign(bundle)
 
     monkeypatch.setattr(bench, "cancellation", fill_the_disk)
-    state = asyncio.run(bench.update(disk, on_v1, v2, UpdateState.TESTING))
+    state = asyncio.run(bench.update(disk, on_v1, v2, UpdateState.TESTING, after=20))
+    assert bench.on_trial_at_cancel
     assert state.attempt
     assert (state.attempt.state, state.running) == ("canceled", v1.ref)
     bench.answering.answer(Reading(0, 0, bench.readings, None))
