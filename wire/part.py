@@ -80,6 +80,13 @@ def split_part(part: Part, data: bytes) -> dict[str, bytes]:
 
 def check_fits(manifest: Manifest, hardware: Hardware) -> TargetNeeds:
     """What the model needs on this hardware; RefusedError when it cannot run there."""
+    needs = check_memory(manifest, hardware)
+    check_runtime(manifest, hardware)
+    return needs
+
+
+def check_memory(manifest: Manifest, hardware: Hardware) -> TargetNeeds:
+    """The part of it that also holds for a model which has run there; RefusedError."""
     needs = manifest.targets.get(hardware.target)
     if needs is None or needs.numerics is not hardware.numerics:
         raise RefusedError(
@@ -99,5 +106,4 @@ def check_fits(manifest: Manifest, hardware: Hardware) -> TargetNeeds:
             f"needs {flash_bytes} bytes of flash, {hardware.board} gives {hardware.flash_bytes}",
             "ship a smaller model to this board",
         )
-    check_runtime(manifest, hardware)
     return needs

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from converter.image.compiler import compile_image
 from device_agent.config import hardware_of
@@ -136,6 +137,13 @@ def signed_bundle(
     )
     signature = trust.sign_manifest(encode_manifest(manifest), keys.release, EXPIRES)
     return Bundle(manifest, b"".join(files.values()), signature)
+
+
+def changed(keys: Keys, bundle: Bundle, **changes: object) -> Bundle:
+    """The same payload under a manifest with other fields, signed as well."""
+    manifest = replace(bundle.manifest, **changes)
+    signature = trust.sign_manifest(encode_manifest(manifest), keys.release, EXPIRES)
+    return Bundle(manifest, bundle.payload, signature)
 
 
 def write_recording(file: Path, windows: int = 40) -> Path:
