@@ -40,6 +40,12 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     npu_clock_mhz: float | None = None
     npu_source: str = ""
     """Of those two."""
+    active_ua_per_mhz: float | None = None
+    """Current of the chip while its core computes, at ``clock_mhz``; None where no source says it."""
+    supply_v: float | None = None
+    """At which that was measured."""
+    power_source: str = ""
+    """Of those two, and under which conditions."""
 
     flash_origin: int | None = None
     """Address of the flash with code and models; None for Linux and cores that are not emulated."""
@@ -60,6 +66,13 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     """What pyOCD calls its chip: ``pyocd list --targets``, or a part number of a CMSIS pack."""
     esptool_chip: str | None = None
     """What esptool calls its chip."""
+
+    @property
+    def active_uw(self) -> float | None:
+        """Power of the chip while its core computes, microwatts."""
+        if self.active_ua_per_mhz is None or self.supply_v is None:
+            return None
+        return self.active_ua_per_mhz * self.clock_mhz * self.supply_v
 
     @property
     def reserved_ram_bytes(self) -> int:

@@ -37,9 +37,10 @@ def _row(board: Board) -> str:
 
 def _sources(board: Board) -> str:
     npu = f" NPU: {board.npu_source}." if board.npu is not None else ""
+    power = f" Power: {board.power_source}." if board.power_source else ""
     return (
         f"- **{board.title}** (`{board.name}`): {board.source}. Reserve: {board.reserved}. "
-        f"Runtime: {board.runtime_source}.{npu}"
+        f"Runtime: {board.runtime_source}.{npu}{power}"
     )
 
 

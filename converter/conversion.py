@@ -294,6 +294,7 @@ def _manifest(source: Source, report: Report, lineage: dict[str, Any], vectors: 
         output=report.output,
         preprocessing=source.preprocessing,
         ops=report.ops,
+        image_ops=[] if report.image is None else report.image.op_names,
         files=[],
         golden=vectors,
         targets=report.targets,

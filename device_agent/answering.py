@@ -1,4 +1,7 @@
-"""Which model answers: the confirmed one, or during a trial the new one, with the old behind it."""
+"""Which model answers: the confirmed one, or on trial the new one, with the old behind it.
+
+A trial may begin in the shadow: until that is over, the new model is on trial without answering anyone.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from typing import NamedTuple
 
 from device_agent.loaded_model import NOT_FINITE, Answer, LoadedModel
 from device_agent.sensor import Reading
+from device_agent.shadow import Comparison, Shadow
 from device_agent.window import Window
 from wire.errors import FleetError
 from wire.messages import AttemptId
+from wire.trust import Policy
 
 
 class _Trial(NamedTuple):
@@ -37,12 +42,18 @@ class Answering:
         self._closed = closed
         self._confirmed: LoadedModel | None = None
         self._trial: _Trial | None = None
+        self._shadow: Shadow | None = None
         self._window: Window | None = None
 
     @property
     def answers(self) -> bool:
         """Whether any model does."""
         return self._confirmed is not None or self._trial is not None
+
+    @property
+    def confirmed(self) -> LoadedModel | None:
+        """The confirmed model, if it could be loaded."""
+        return self._confirmed
 
     def holds(self, digest: str) -> LoadedModel | None:
         """The loaded model of this bundle, if it is one of the two."""
@@ -52,7 +63,11 @@ class Answering:
     def activate(self, model: LoadedModel | None) -> None:
         """Answer with the confirmed model from now on; any trial is over."""
         self._confirmed = model
-        self._trial = None
+        self._trial = self._shadow = None
+
+    def shadow(self, attempt: AttemptId, model: LoadedModel, policy: Policy) -> None:
+        """Let a new model see inputs beside the confirmed one, and try it out when they agree well enough."""
+        self._shadow = Shadow(attempt, model, policy)
 
     def try_out(self, attempt: AttemptId, model: LoadedModel, inferences: int) -> None:
         """Answer with a new model; it has passed after so many inferences without an error."""
@@ -70,7 +85,11 @@ class Answering:
         except FleetError:
             self.errors += 1
             answer = None
-        self._count(self._confirmed, reading, answer)
+        compared = None
+        if answer is not None and self._shadow is not None:
+            compared = self._shadow.compare(reading, answer)
+        self._count(self._confirmed, reading, answer, compared)
+        self._check_shadow()
 
     def close_window(self) -> None:
         """Report what there is, because the time is up or the model changes."""
@@ -98,10 +117,27 @@ class Answering:
         if self._trial is not None and self._trial.left == 0:
             self._passed(self._trial.attempt)
 
-    def _count(self, model: LoadedModel, reading: Reading, answer: Answer | None) -> None:
-        if self._window is None or not self._window.continues(model, reading):
+    def _check_shadow(self) -> None:
+        shadow = self._shadow
+        if shadow is None or not shadow.done:
+            return
+        self._shadow = None
+        refusal = shadow.refusal()
+        if refusal is None:
+            self.try_out(shadow.attempt, shadow.model, shadow.policy.trial_inferences)
+        else:
+            self._failed(shadow.attempt, refusal)
+
+    def _count(
+        self,
+        model: LoadedModel,
+        reading: Reading,
+        answer: Answer | None,
+        compared: Comparison | None = None,
+    ) -> None:
+        if self._window is None or not self._window.continues(model, reading, compared):
             self.close_window()
             self._window = Window(model, self.attempt_of(model), reading)
-        self._window.add(reading, answer)
+        self._window.add(reading, answer, compared)
         if self._window.duration_s >= self.report_every_s:
             self.close_window()

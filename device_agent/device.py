@@ -40,6 +40,8 @@ class Parts(NamedTuple):
     broker: BrokerUrl
     latency_clock: LatencyClock
     rng: Random
+    active_uw: float | None = None
+    """Power while a model computes, microwatts; None where it is not known."""
 
 
 class Device:
@@ -56,7 +58,9 @@ class Device:
         boots = parts.store.next_boot()
         boot = f"{boots:08x}-{secrets.token_hex(4)}"
         setting = parts.setting
-        self._reports = Reports(device, boots, boot, setting.hardware, parts.latency_clock, setting.now)
+        self._reports = Reports(
+            device, boots, boot, setting.hardware, parts.latency_clock, setting.now, parts.active_uw
+        )
         self._link = Link(parts.broker, device, self._will, parts.rng)
         self._link.on_up = self._on_up
         self._link.on_down = self._on_down

@@ -14,7 +14,7 @@ from wire import preprocess
 from wire.errors import InputError
 from wire.manifest import Manifest
 from wire.messages import Hardware, ModelRef
-from wire.part import check_fits, model_file
+from wire.part import check_memory, model_file
 
 NOT_FINITE: Final = "not_finite"
 
@@ -42,7 +42,7 @@ class LoadedModel:
         opener: Opener,
     ) -> None:
         """Load it; RefusedError when it does not fit or the interpreter will not have it."""
-        needs = check_fits(manifest, hardware)
+        needs = check_memory(manifest, hardware)  # what else was asked of it was so before it was accepted
         self.ref = ref
         self.manifest = manifest
         self.numerics = hardware.numerics

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from device_agent.shadow import Comparisons
 from device_agent.update_state import Attempt, State
 from device_agent.window import Window
-from wire.messages import BootId, Hardware, LatencyClock, Reported, Status, Telemetry
+from wire.messages import BootId, Hardware, LatencyClock, Reported, Shadow, Status, Telemetry
 from wire.states import Presence, Reason
 
 #: Connections of one boot that the session number has room for.
@@ -27,13 +28,16 @@ class Reports:
         hardware: Hardware,
         clock: LatencyClock,
         now: Callable[[], datetime],
+        active_uw: float | None = None,
     ) -> None:
+        """``active_uw``: power while a model computes, microwatts; None where it is not known."""
         self._device = device
         self._boots = boots
         self._boot = boot
         self._hardware = hardware
         self._clock = clock
         self._now = now
+        self._active_uw = active_uw
         self._seq = 0
         self._connections = 0
 
@@ -89,11 +93,28 @@ class Reports:
             rss_bytes=resident_bytes() if self._clock == "device" else None,
             arena_bytes=window.model.arena_bytes,
             dropped=dropped,
+            energy_uj=None if self._active_uw is None else energy_uj(window.latency_sum_us, self._active_uw),
+            shadow=None if window.shadow is None else _told(window.shadow),
         )
 
     def _next(self) -> int:
         self._seq += 1
         return self._seq
+
+
+def energy_uj(busy_us: float, active_uw: float) -> int:
+    """Microjoules of so many microseconds at so many microwatts: the cycles' time, current and voltage."""
+    return round(busy_us * active_uw / 1e6)
+
+
+def _told(sums: Comparisons) -> Shadow:
+    return Shadow(
+        model=sums.model,
+        n=sums.n,
+        disagreed=sums.disagreed,
+        errors=sums.errors,
+        latency_sum_us=round(sums.latency_ns / 1000),
+    )
 
 
 def resident_bytes() -> int | None:

@@ -36,6 +36,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     state: UpdateState
     reason: Reason = Reason.NONE
     detail: Detail = ""
+    waiting: bool = False
+    """Whether it may not begin yet; nothing of it has been done then."""
     trials: Count = 0
     """Trials started, by all boots together."""
     offset_bytes: Count = 0
@@ -90,6 +92,10 @@ class Progress(Event, frozen=True):
     attempt: AttemptId
 
 
+class Opened(Progress, frozen=True):
+    """The time to begin has come."""
+
+
 class DownloadStarted(Progress, frozen=True):
     """Bytes of the bundle that the slot already holds: the download goes on there."""
 
@@ -114,6 +120,12 @@ class TrialStarted(Progress, frozen=True):
     """The new model is about to be loaded (which may take the process down)."""
 
 
+class ShadowSkipped(Progress, frozen=True):
+    """The trial goes on without the shadow that its policy asks for."""
+
+    detail: str
+
+
 class TrialPassed(Progress, frozen=True):
     """Golden vectors and live inferences went well."""
 
@@ -135,6 +147,12 @@ class Report(Action, frozen=True):
     """Tell the server how ``attempt`` stands."""
 
     attempt: Attempt | None
+
+
+class Wait(Action, frozen=True):
+    """Answer with Opened when the policy lets it begin, counted from the first time this was asked for."""
+
+    attempt: Attempt
 
 
 class Download(Action, frozen=True):

@@ -8,6 +8,9 @@ What holds in every state, whatever happens and wherever the power is cut:
 * Only the current attempt can be confirmed; an aborted one never is (mender-mcu PR 192).
 * The accepted sequence never falls (SUIT, RFC 9124, 4.3.1); going back to an older model is a new
   assignment with a higher sequence, and needs no download while the other slot holds that model.
+* An attempt that waits for its time has touched nothing; one that has begun goes on whatever the time.
+* A canceled attempt stays canceled. What it left in its slot counts as before: a verified and completely
+  written model may be tried by a later attempt, part of a download may be gone on with.
 """
 
 from __future__ import annotations
@@ -33,9 +36,11 @@ from device_agent.update_state import (
     Ignore,
     Install,
     Installed,
+    Opened,
     Progress,
     Report,
     RunTrial,
+    ShadowSkipped,
     SlotLost,
     StartTrial,
     State,
@@ -43,6 +48,7 @@ from device_agent.update_state import (
     TrialStarted,
     Verified,
     Verify,
+    Wait,
 )
 from wire.messages import SlotName
 from wire.states import Reason, UpdateState
@@ -58,6 +64,10 @@ _REJECTIONS: Final = frozenset(
         Reason.WRONG_TARGET,
         Reason.OUT_OF_RAM,
         Reason.OUT_OF_FLASH,
+        Reason.UNSUPPORTED_OP,
+        Reason.OLD_RUNTIME,
+        Reason.PREPROCESSING,
+        Reason.SCHEMA,
     }
 )
 _ON_TRIAL: Final = frozenset({UpdateState.INSTALLED, UpdateState.TESTING})
@@ -99,42 +109,69 @@ def _assigned(state: State, wanted: Assignment) -> Step:
         return state, [Ignore("replayed")]
     if current is None or not same:
         return _new_attempt(state, wanted)
-    if current.bundle != wanted.bundle:
+    signed_again = wanted.sequence == state.sequence
+    if current.bundle != wanted.bundle or (signed_again and wanted.policy.cancel and not current.settled):
         return state, [Ignore("conflicting")]
-    # Signed anew, perhaps only because the signature had expired: the work goes on.
     renewed = replace(current, sequence=wanted.sequence, policy=wanted.policy)
-    return replace(state, sequence=wanted.sequence, attempt=renewed), [Report(renewed)]
+    state = replace(state, sequence=wanted.sequence, attempt=renewed)
+    if renewed.settled:
+        return state, [Report(renewed)]
+    if wanted.policy.cancel:
+        return _stopped(state, renewed, Reason.WITHDRAWN)
+    # Signed anew, perhaps only because the signature had expired: the work goes on.
+    return _queued(state, renewed) if renewed.waiting else (state, [Report(renewed)])
 
 
 def _new_attempt(state: State, wanted: Assignment) -> Step:
     actions = _canceled(state)
-    slot = _holder(state, wanted.bundle.digest)
     attempt = Attempt(
         id=wanted.attempt,
         sequence=wanted.sequence,
         bundle=wanted.bundle,
         policy=wanted.policy,
-        slot=slot or _spare(state),
+        slot=_holder(state, wanted.bundle.digest) or _spare(state),
         state=UpdateState.QUEUED,
     )
     state = replace(state, sequence=wanted.sequence)
-    if slot is not None and slot == state.confirmed:
-        attempt = replace(attempt, state=UpdateState.ALREADY_INSTALLED)
-    elif slot is not None:
-        attempt = replace(attempt, state=UpdateState.INSTALLED)
-        return replace(state, attempt=attempt), [*actions, Report(attempt), StartTrial(attempt)]
+    if wanted.policy.cancel:
+        attempt = replace(attempt, state=UpdateState.CANCELED, reason=Reason.WITHDRAWN)
+        state, more = _to(state, attempt)
     else:
+        state, more = _queued(state, attempt)
+    return state, [*actions, *more]
+
+
+def _queued(state: State, attempt: Attempt) -> Step:
+    """Wait for the time to begin, or begin."""
+    if not attempt.policy.waits or attempt.slot == state.confirmed:
+        return _begun(state, attempt)
+    attempt = replace(attempt, waiting=True)
+    return _to(state, attempt, Wait(attempt))
+
+
+def _begun(state: State, attempt: Attempt) -> Step:
+    slot = _holder(state, attempt.bundle.digest)
+    attempt = replace(attempt, waiting=False, slot=slot or _spare(state))
+    if slot is None:
         state = replace(state, slots=state.slots.put(attempt.slot, None))
-        return replace(state, attempt=attempt), [*actions, Report(attempt), Download(attempt)]
-    return replace(state, attempt=attempt), [*actions, Report(attempt)]
+        return _to(state, attempt, Download(attempt))
+    if slot == state.confirmed:
+        return _to(state, replace(attempt, state=UpdateState.ALREADY_INSTALLED))
+    attempt = replace(attempt, state=UpdateState.INSTALLED)
+    return _to(state, attempt, StartTrial(attempt))
 
 
 def _canceled(state: State) -> list[Action]:
+    """What ends the unfinished attempt that another one takes the place of."""
     attempt = state.attempt
     if attempt is None or attempt.settled:
         return []
-    canceled = replace(attempt, state=UpdateState.CANCELED, reason=Reason.SUPERSEDED)
-    return [Abort(attempt.id), Activate(state.confirmed), Report(canceled)]
+    return _stopped(state, attempt, Reason.SUPERSEDED)[1]
+
+
+def _stopped(state: State, attempt: Attempt, reason: Reason) -> Step:
+    attempt = replace(attempt, state=UpdateState.CANCELED, reason=reason, detail="", waiting=False)
+    return replace(state, attempt=attempt), [Abort(attempt.id), Activate(state.confirmed), Report(attempt)]
 
 
 def _holder(state: State, digest: str) -> SlotName | None:
@@ -153,7 +190,7 @@ def _spare(state: State) -> SlotName:
 
 def _advanced(state: State, attempt: Attempt, event: Progress) -> Step:
     match attempt.state, event:
-        case (UpdateState.QUEUED | UpdateState.DOWNLOADING, DownloadStarted() | Downloaded()):
+        case (UpdateState.QUEUED | UpdateState.DOWNLOADING, _):
             return _downloading(state, attempt, event)
         case (UpdateState.DOWNLOADED, Verified()):
             attempt = replace(attempt, state=UpdateState.VERIFIED)
@@ -164,13 +201,24 @@ def _advanced(state: State, attempt: Attempt, event: Progress) -> Step:
             return _to(state, attempt, StartTrial(attempt))
         case (UpdateState.INSTALLED, TrialStarted()):
             return _try(state, attempt)
-        case (UpdateState.TESTING, TrialPassed()):
+        case (UpdateState.TESTING, _):
+            return _tested(state, attempt, event)
+    return state, []
+
+
+def _tested(state: State, attempt: Attempt, event: Progress) -> Step:
+    match event:
+        case ShadowSkipped(detail=detail):
+            return _to(state, replace(attempt, detail=detail[:240]))
+        case TrialPassed():
             state = replace(state, confirmed=attempt.slot)
             return _to(state, replace(attempt, state=UpdateState.CONFIRMED), Activate(attempt.slot))
     return state, []
 
 
 def _downloading(state: State, attempt: Attempt, event: Progress) -> Step:
+    if attempt.waiting:
+        return _begun(state, attempt) if isinstance(event, Opened) else (state, [])
     match attempt.state, event:
         case (UpdateState.QUEUED, DownloadStarted(offset_bytes=offset)):
             attempt = replace(attempt, state=UpdateState.DOWNLOADING, offset_bytes=offset)
@@ -186,18 +234,21 @@ def _downloading(state: State, attempt: Attempt, event: Progress) -> Step:
 
 
 def _try(state: State, attempt: Attempt) -> Step:
-    attempt = replace(attempt, state=UpdateState.TESTING, trials=attempt.trials + 1)
+    attempt = replace(attempt, state=UpdateState.TESTING, trials=attempt.trials + 1, detail="")
     return _to(state, attempt, RunTrial(attempt))
 
 
 def _failed(state: State, attempt: Attempt, reason: Reason, detail: str, size_bytes: int | None) -> Step:
     if size_bytes is not None:
         attempt = _measured(attempt, size_bytes)
-    attempt = replace(attempt, reason=reason, detail=detail[:240], state=_end(attempt, reason))
-    state = replace(state, slots=state.slots.put(attempt.slot, None))
+    had_begun = not attempt.waiting
+    end = _end(attempt, reason)
+    attempt = replace(attempt, reason=reason, detail=detail[:240], state=end, waiting=False)
     actions: list[Action] = [Abort(attempt.id), Activate(state.confirmed)]
-    if reason is not Reason.LINK_LOST:  # what was fetched of a good bundle serves the next attempt
-        actions.append(Erase(attempt.slot))
+    if had_begun:
+        state = replace(state, slots=state.slots.put(attempt.slot, None))
+        if reason is not Reason.LINK_LOST:  # what was fetched of a good bundle serves the next attempt
+            actions.append(Erase(attempt.slot))
     return _to(state, attempt, *actions)
 
 
@@ -210,7 +261,7 @@ def _end(attempt: Attempt, reason: Reason) -> UpdateState:
 def _booted(state: State) -> Step:
     attempt = state.attempt
     activate = Activate(state.confirmed)
-    if attempt is None or attempt.settled:
+    if attempt is None or attempt.settled or attempt.waiting:  # the retained wish starts the waiting anew
         return state, [activate]
     if attempt.state in _RESUMED_BY:
         return state, [activate, _RESUMED_BY[attempt.state](attempt)]
@@ -225,7 +276,7 @@ def _booted(state: State) -> Step:
 def _slot_lost(state: State, slot: SlotName) -> Step:
     attempt = state.attempt
     detail = f"slot {slot} is damaged"
-    if attempt is not None and attempt.slot == slot and not attempt.settled:
+    if attempt is not None and attempt.slot == slot and not (attempt.settled or attempt.waiting):
         return _failed(state, attempt, Reason.STORAGE, detail, None)
     state = replace(state, slots=state.slots.put(slot, None))
     if state.confirmed != slot:

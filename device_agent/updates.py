@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +21,7 @@ from device_agent.storage import Content, Storage
 from device_agent.updater import step
 from runtimes import Opener, open_model
 from wire.errors import FleetError, RefusedError, StoreError, TrustError, WireError
+from wire.fit import check_schema, why_not_beside
 from wire.manifest import Manifest
 from wire.messages import AttemptId, Hardware, ModelRef, SlotName
 from wire.part import check_fits, part_of
@@ -69,6 +70,8 @@ class Updates:
         self._events: deque[u.Event] = deque()
         self._handling = False
         self._task: asyncio.Task[None] | None = None
+        self._awaited: tuple[AttemptId, int] | None = None
+        """Attempt and sequence whose time is waited for, or was since the boot."""
 
     def post(self, event: u.Event) -> None:
         """Handle an event, after those that are being handled."""
@@ -121,6 +124,8 @@ class Updates:
         """
         if not isinstance(event, u.SlotLost):
             base = self.state if isinstance(event, u.Assigned) else before
+            if base.attempt is not None and base.attempt.settled:
+                return actions  # they only stop work
             attempt = base.attempt.id if base.attempt else ""
             failure = u.Failed(attempt, Reason.STORAGE, "the update's state cannot be kept")
             self.state, actions = step(base, failure)
@@ -139,6 +144,8 @@ class Updates:
         match action:
             case u.Report(attempt):
                 self._report(attempt)
+            case u.Wait(attempt):
+                self._wait(attempt)
             case u.Download(attempt):
                 self._start(attempt, self._download)
             case u.Verify(attempt):
@@ -178,10 +185,31 @@ class Updates:
 
         self._task = asyncio.create_task(run())
 
+    def _wait(self, attempt: u.Attempt) -> None:
+        """Once for each wish: that it is received again moves neither its opening nor its end."""
+        wish = (attempt.id, attempt.sequence)
+        if wish != self._awaited:
+            self._awaited = wish
+            self._start(attempt, self._open)
+
+    async def _open(self, attempt: u.Attempt) -> None:
+        """Begin in time and with a link, or not before the wish is renewed."""
+        clock, policy = asyncio.get_running_loop().time, attempt.policy
+        opens_s = clock() + policy.begin_in_s
+        closes_s = opens_s + policy.begin_for_s if policy.begin_for_s else None
+        await asyncio.sleep(policy.begin_in_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(closes_s):
+                await self._link.up.wait()
+            if closes_s is None or clock() < closes_s:
+                self.post(u.Opened(attempt.id))
+                return
+        log.warning("%s: %s: the time to begin has passed", self._setting.device, attempt.id)
+
     async def _download(self, attempt: u.Attempt) -> None:
         digest = attempt.bundle.digest
         artifact = await fetch_artifact(self._link, digest, self._setting.patience)
-        manifest = self._acceptable(artifact, attempt.bundle)
+        manifest = self._acceptable(artifact, attempt)
         slot = self._store.slot(attempt.slot)
         part = part_of(manifest, self._setting.hardware)
         missing = part.length - min(part.length, slot.held_bytes(digest))
@@ -202,9 +230,9 @@ class Updates:
         else:
             self.post(u.Downloaded(attempt.id, held))
 
-    def _acceptable(self, artifact: Artifact, bundle: ModelRef) -> Manifest:
+    def _acceptable(self, artifact: Artifact, attempt: u.Attempt) -> Manifest:
         """The manifest, when a release key vouches for it and it fits; both are needed to go on."""
-        setting = self._setting
+        setting, bundle = self._setting, attempt.bundle
         manifest = verify_manifest(setting.image_root, artifact, bundle.digest, setting.now())
         if manifest.ref(bundle.digest) != bundle:
             raise TrustError(
@@ -213,17 +241,29 @@ class Updates:
                 "assign it by its name",
             )
         check_fits(manifest, setting.hardware)
+        confirmed = self._answering.confirmed
+        if confirmed is not None and not attempt.policy.new_schema:
+            check_schema(confirmed.manifest, manifest)
         return manifest
 
     def _verify(self, attempt: u.Attempt) -> None:
         artifact, _content = self._store.slot(attempt.slot).partial(attempt.bundle.digest)
-        self._acceptable(artifact, attempt.bundle)
+        self._acceptable(artifact, attempt)
         self.post(u.Verified(attempt.id))
 
     async def _trial(self, attempt: u.Attempt) -> None:
         model, content = self._load(attempt.slot, attempt.bundle)
         for _ in check_golden(model, content.files):
             await asyncio.sleep(0)
+        if attempt.policy.shadow_inferences:
+            confirmed = self._answering.confirmed
+            old = None if confirmed is None else confirmed.manifest
+            why_not = why_not_beside(old, model.manifest, self._setting.hardware)
+            if not why_not:
+                self._answering.shadow(attempt.id, model, attempt.policy)
+                return
+            self.post(u.ShadowSkipped(attempt.id, f"no shadow: {why_not}"))
+            await asyncio.sleep(0)  # ends here when that could not be kept, which ends the attempt
         self._answering.try_out(attempt.id, model, attempt.policy.trial_inferences)
 
     def _activate(self, slot: SlotName | None) -> None:

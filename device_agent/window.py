@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from device_agent.loaded_model import Answer, LoadedModel
 from device_agent.sensor import Reading
+from device_agent.shadow import Comparison, Comparisons
 from wire.limits import MAX_CHANNELS, MAX_CLASSES
 from wire.messages import AttemptId
 from wire.sketch import CONFIDENCE_BINS, ChannelSketch, confidence_bin, latency_bucket
@@ -32,17 +33,23 @@ class Window:
         outputs = int(np.prod(model.manifest.output.shape[1:]))
         self.classes = [0] * min(MAX_CLASSES, outputs)
         self.confidence = [0] * CONFIDENCE_BINS
+        self.shadow: Comparisons | None = None
         self._next_step = first.step
         self._samples = 0
         self._mean: NDArray[np.float64] | None = None
         self._m2: NDArray[np.float64] | None = None
 
-    def continues(self, model: LoadedModel, reading: Reading) -> bool:
+    def continues(self, model: LoadedModel, reading: Reading, compared: Comparison | None = None) -> bool:
         """Whether ``reading``, answered by ``model``, belongs to this window."""
+        if compared is not None and self.shadow is not None and self.shadow.model != compared.model:
+            return False
         return self.model.ref == model.ref and reading.step == self._next_step
 
-    def add(self, reading: Reading, answer: Answer | None) -> None:
+    def add(self, reading: Reading, answer: Answer | None, compared: Comparison | None = None) -> None:
         """Count one reading; ``answer`` is None when the inference failed."""
+        if compared is not None:
+            self.shadow = self.shadow or Comparisons(compared.model)
+            self.shadow.add(compared)
         self.n += 1
         self._next_step = reading.step + 1
         if np.isfinite(reading.window).all():

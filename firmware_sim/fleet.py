@@ -17,6 +17,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import boards
+from converter.image.compiler import EXECUTED
 from device_agent.broker_url import BrokerUrl
 from device_agent.device import Parts
 from device_agent.process import utc_now
@@ -124,11 +125,13 @@ def mcu_hardware(board: str) -> Hardware:
         ram_bytes=known.model_ram_bytes,
         flash_bytes=known.slot_bytes,
         format="image",
+        ops=tuple(sorted(EXECUTED)),
     )
 
 
 def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Mcu:
     name = f"{plan.prefix}-{index:04d}"
+    board = boards.load(hardware.board)
     rng = Random(f"{plan.seed}/{name}")  # noqa: S311 - jitter, not a secret
     power_rng = Random(f"{plan.seed}/{name}/power")  # noqa: S311
     faults = plan.faults
@@ -154,9 +157,10 @@ def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Mcu:
             broker=plan.broker,
             latency_clock="emulated",
             rng=rng,
+            active_uw=board.active_uw,
         )
 
-    geometry, places = partitions_of(boards.load(hardware.board))
+    geometry, places = partitions_of(board)
     chip = FlashFile(plan.state_dir / f"{name}.flash", geometry, name)
     supply = Supply(random_cuts(faults.power_cuts, power_rng), power_rng)
     return Mcu(name, chip, places, hardware, supply, assemble)

@@ -14,7 +14,7 @@ import msgspec
 
 from wire.errors import WireError
 from wire.limits import MAX_BUNDLE_BYTES, MAX_CHANNELS, MAX_CLASSES, MAX_MANIFEST_BYTES
-from wire.messages import Digest, Message, ModelRef, Name, Version
+from wire.messages import Digest, Message, ModelRef, Name, OpName, PreprocessingKind, Version
 from wire.sketch import Count
 from wire.states import NumericsFamily
 
@@ -26,6 +26,8 @@ CARD_FILE: Final = "model_card.md"
 
 Path = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]+(/[a-z0-9_]+)?\.[a-z0-9]{1,8}\Z", max_length=80)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+RuntimeName = Annotated[str, msgspec.Meta(max_length=64)]
+DottedVersion = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9}){0,7}\Z")]
 Channels = Annotated[tuple[float, ...], msgspec.Meta(max_length=MAX_CHANNELS)]
 
 
@@ -52,7 +54,8 @@ class TensorSpec(Message, frozen=True, kw_only=True):
 class Preprocessing(Message, frozen=True, kw_only=True):
     """What a device does to a raw sensor window before the input tensor; see wire.preprocess."""
 
-    kind: Literal["none", "standardise-v1"] = "none"
+    kind: PreprocessingKind = "none"
+    """One that this release does not know is not malformed: the device says that it lacks it."""
     mean: Channels = ()
     std: Annotated[tuple[Positive, ...], msgspec.Meta(max_length=MAX_CHANNELS)] = ()
 
@@ -110,7 +113,12 @@ class Manifest(Message, frozen=True, kw_only=True):
     input: TensorSpec
     output: TensorSpec
     preprocessing: Preprocessing
-    ops: list[Annotated[str, msgspec.Meta(max_length=64)]]
+    ops: list[OpName]
+    """Of ``model.tflite``."""
+    image_ops: list[OpName] = []
+    """Of ``model.img``: what its compiler left to execute."""
+    runtimes: dict[RuntimeName, DottedVersion] = {}
+    """Oldest version of each runtime that will do; one that is not named will do in any version."""
     files: Annotated[list[FileEntry], msgspec.Meta(min_length=1, max_length=32)]
     golden: Golden
     targets: dict[Name, TargetNeeds]

@@ -24,6 +24,9 @@ LatencyClock = Literal["device", "emulated", "host"]
 """device: measured on it; emulated: estimated cycles of an emulated core at the board's clock; host: of the
 machine that simulates the device, which says nothing of the board."""
 Detail = Annotated[str, msgspec.Meta(max_length=240)]
+OpName = Annotated[str, msgspec.Meta(max_length=64)]
+PreprocessingKind = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,32}\Z")]
+"""Of wire.preprocess, or of a newer release."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -51,6 +54,13 @@ class Hardware(Message, frozen=True, kw_only=True):
     """Storage of one model slot."""
     format: Literal["tflite", "image"] = "tflite"
     """The form of model that the runtime executes; see wire.image."""
+    ops: Annotated[tuple[OpName, ...], msgspec.Meta(max_length=256)] | None = None
+    """Operators that the runtime executes, sorted; None: all."""
+    preprocessing: Annotated[tuple[PreprocessingKind, ...], msgspec.Meta(max_length=16)] = (
+        "none",
+        "standardise-v1",
+    )
+    """What the device can do to a window before the input tensor."""
 
 
 class ServerState(Message, frozen=True, kw_only=True):
@@ -83,12 +93,32 @@ class Reported(Message, frozen=True, kw_only=True):
     """State of ``attempt``; None when there never was one."""
     reason: Reason = Reason.NONE
     detail: Detail = ""
+    """Of the reason; without one, what is to be known of a good attempt, such as why it had no shadow."""
     running: ModelRef | None
     """The confirmed model, or None before the first."""
     slots: dict[SlotName, ModelRef | None]
     downloaded_bytes: Count
     """Bytes fetched for ``attempt``, by all boots together."""
     hardware: Hardware
+
+
+class Shadow(Message, frozen=True, kw_only=True):
+    """A new model beside the one that answers: what it would have said."""
+
+    model: ModelRef
+    n: Count
+    """Inputs that both were given, and the answering model answered."""
+    disagreed: Count
+    """Of those, the new model gave another label."""
+    errors: Count
+    """Of those, the new model gave no answer."""
+    latency_sum_us: Count
+    """Of its answers."""
+
+    def __post_init__(self) -> None:
+        """Decoding turns the ValueError into a WireError."""
+        if self.disagreed + self.errors > self.n:
+            raise ValueError("more disagreements and errors than inputs")
 
 
 class Telemetry(Message, frozen=True, kw_only=True):
@@ -126,6 +156,10 @@ class Telemetry(Message, frozen=True, kw_only=True):
     arena_bytes: Count | None = None
     dropped: Count = 0
     """Windows that this device had to give up since its boot because its outbox was full."""
+    shadow: Shadow | None = None
+    """Of the model on trial, where it saw some of these inputs too."""
+    energy_uj: Count | None = None
+    """Of the ``n - errors`` answers; None where it is not known. See ``power_source`` of the boards."""
 
     def __post_init__(self) -> None:
         """Decoding turns the ValueError into a WireError."""

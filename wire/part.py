@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from wire.errors import RefusedError, TrustError
+from wire.fit import check_runtime
 from wire.manifest import IMAGE_FILE, MODEL_FILE, FileEntry, Manifest, TargetNeeds, digest_of
 from wire.messages import Hardware
 from wire.states import Reason
@@ -79,6 +80,13 @@ def split_part(part: Part, data: bytes) -> dict[str, bytes]:
 
 def check_fits(manifest: Manifest, hardware: Hardware) -> TargetNeeds:
     """What the model needs on this hardware; RefusedError when it cannot run there."""
+    needs = check_memory(manifest, hardware)
+    check_runtime(manifest, hardware)
+    return needs
+
+
+def check_memory(manifest: Manifest, hardware: Hardware) -> TargetNeeds:
+    """The part of it that also holds for a model which has run there; RefusedError."""
     needs = manifest.targets.get(hardware.target)
     if needs is None or needs.numerics is not hardware.numerics:
         raise RefusedError(

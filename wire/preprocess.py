@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wire.errors import InputError
+from wire.errors import InputError, RefusedError
 from wire.manifest import Preprocessing, TensorSpec
+from wire.states import Reason
 
 Float = NDArray[np.float32]
 Int8 = NDArray[np.int8]
@@ -21,6 +22,10 @@ def apply(spec: Preprocessing, windows: NDArray[np.floating]) -> Float:
     raw = windows.astype(np.float32)
     if spec.kind == "none":
         return raw
+    if spec.kind != "standardise-v1":
+        raise RefusedError(
+            Reason.PREPROCESSING, f"preprocessing {spec.kind} is not known here", "update tinyfleet"
+        )
     if raw.shape[-1] != len(spec.mean):
         raise InputError(
             "wrong_channels",

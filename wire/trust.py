@@ -41,6 +41,25 @@ class Policy(Message, frozen=True, kw_only=True):
     """Live inferences that must run without error after the golden vectors, before the confirm."""
     report_every_ms: Annotated[int, msgspec.Meta(ge=100, le=86_400_000)] = 60_000
     """Length of a telemetry window (an integer: TUF's canonical JSON has no fractions)."""
+    shadow_inferences: Count = 0
+    """Inputs that the new model must have seen beside the confirmed one before it may answer; 0: none."""
+    shadow_per_mille: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
+    """Share of the inputs that the new model sees as well, meanwhile."""
+    shadow_max_disagree_per_mille: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 1000
+    """Share of those on which it may not give the confirmed model's label; 1000: only report it."""
+    begin_in_s: Count = 0
+    """From receipt until the device may begin: it may have no clock to know a date by."""
+    begin_for_s: Count = 0
+    """How long from then it may begin; 0: without end."""
+    cancel: bool = False
+    """End the attempt, unless it is confirmed already."""
+    new_schema: bool = False
+    """The bundle may have other inputs or labels than the confirmed one; see wire.fit.check_schema."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is a time to begin at."""
+        return bool(self.begin_in_s or self.begin_for_s)
 
 
 class Assignment(Message, frozen=True, kw_only=True):

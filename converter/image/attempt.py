@@ -21,6 +21,11 @@ class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
     refused: str = ""
     """Why there is none."""
 
+    @property
+    def op_names(self) -> list[str]:
+        """Its operators, each once, sorted: what a device's runtime must execute."""
+        return sorted(set(self.ops))
+
 
 class Compiled(NamedTuple):
     """What came of it."""

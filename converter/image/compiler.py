@@ -68,6 +68,8 @@ STEPS: Final[dict[str, Callable[[Node], Step]]] = {
 """By operator. What is not here, not in FOLDED and has no table (lookup.py) is refused by name."""
 FOLDED: Final = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE"})
 """The same bytes under another shape: nothing is left to execute."""
+EXECUTED: Final = frozenset({*STEPS, *lookup.NAMES})
+"""Names that an image's records can have."""
 _OPERANDS: Final = {**dict.fromkeys(FOLDED, slice(1)), "TRANSPOSE_CONV": slice(1, None)}
 """Those that are not shapes, where there are such."""
 _CONSTANT_ALIGNMENT: Final = 4

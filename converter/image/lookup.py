@@ -33,6 +33,8 @@ _WITH_CONSTANT: Final = frozenset(
     {"ADD", "DIV", "MAXIMUM", "MINIMUM", "MUL", "PRELU", "SQUARED_DIFFERENCE", "SUB"}
 )
 """With a single constant for the other operand."""
+NAMES: Final = _ALONE | _WITH_CONSTANT
+"""Operators of which at least some have a table."""
 _TIMEOUT_S: Final = 120.0
 Tabulate = Callable[[Sequence[bytes]], "list[Array | str]"]
 """Tables of models of one operator; instead of a table the reason why there is none."""

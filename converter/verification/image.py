@@ -16,6 +16,8 @@ def image(case: Case) -> Claim:
     found = compiled(case.model)
     if case.bundle.files.get(IMAGE_FILE) != found.data:
         raise false("image", f"{IMAGE_FILE} is not what {_words(found)}")
+    if case.manifest.image_ops:  # bundles of release 1 do not name them
+        compared("image", case.manifest.image_ops, found.report.op_names, "image_ops")
     if case.report is not None:
         return compared("image", case.report.image, found.report, _words(found))
     return verified("image", _words(found))

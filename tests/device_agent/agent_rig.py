@@ -114,14 +114,28 @@ class Director:
             self.put(topics.chunk(bundle.digest, index), bundle.payload[start:end])
 
     def assign(
-        self, device: str, bundle: Bundle, sequence: int, policy: Policy = QUICK, key: object = None
+        self,
+        device: str,
+        bundle: Bundle,
+        sequence: int,
+        policy: Policy = QUICK,
+        key: object = None,
+        attempt: str = "",
     ) -> None:
-        self.put(topics.device(device, "desired"), self.sign(device, bundle, sequence, policy, key))
+        signed = self.sign(device, bundle, sequence, policy, key, attempt)
+        self.put(topics.device(device, "desired"), signed)
 
     def sign(
-        self, device: str, bundle: Bundle, sequence: int, policy: Policy = QUICK, key: object = None
+        self,
+        device: str,
+        bundle: Bundle,
+        sequence: int,
+        policy: Policy = QUICK,
+        key: object = None,
+        attempt: str = "",
     ) -> bytes:
-        attempt = f"try-{sequence}"
+        """``attempt``: of an earlier assignment, to sign that anew."""
+        attempt = attempt or f"try-{sequence}"
         assignment = Assignment(
             device=device, sequence=sequence, attempt=attempt, bundle=bundle.ref, policy=policy
         )

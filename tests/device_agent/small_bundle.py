@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from converter.image.compiler import compile_image
 from device_agent.config import hardware_of
@@ -76,11 +77,11 @@ class Bundle:
 
 
 @cache
-def golden_files() -> dict[str, bytes]:
+def golden_files(seed: int = 11) -> dict[str, bytes]:
     inputs = np.random.default_rng(7).integers(-128, 128, (4, *INPUT_SHAPE), dtype=np.int8)
     outputs = {}
     for numerics in NumericsFamily:
-        interpreter = open_model(numerics, tiny_model())
+        interpreter = open_model(numerics, tiny_model(seed=seed))
         outputs[f"golden/{numerics}.npy"] = npy(np.stack([interpreter.run(window) for window in inputs]))
     xnnpack = {"golden/xnnpack.npy": outputs.pop("golden/xnnpack.npy")}
     return {**outputs, "golden/inputs.npy": npy(inputs), **xnnpack}
@@ -92,10 +93,15 @@ def npy(array: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def make_bundle(keys: Keys, version: int, damaged: bool = False, targets: tuple[str, ...] = ()) -> Bundle:
-    """The tiny model as a bundle; ``damaged``: weights changed after the golden vectors were made."""
-    model = tiny_model(damaged)
-    files = {IMAGE_FILE: compile_image(model).data, **golden_files(), MODEL_FILE: model}
+def make_bundle(
+    keys: Keys, version: int, damaged: bool = False, targets: tuple[str, ...] = (), seed: int = 11
+) -> Bundle:
+    """The tiny model as a bundle; ``damaged``: weights changed after the golden vectors were made.
+
+    With another ``seed`` a sound model that mostly gives other labels.
+    """
+    model = tiny_model(damaged, seed)
+    files = {IMAGE_FILE: compile_image(model).data, **golden_files(seed), MODEL_FILE: model}
     golden = {numerics: f"golden/{numerics}.npy" for numerics in NumericsFamily}
     needs = {
         name: TargetNeeds(numerics=TARGETS[name], ram_bytes=ARENA_BYTES, flash_bytes=100_000)
@@ -131,6 +137,13 @@ def signed_bundle(
     )
     signature = trust.sign_manifest(encode_manifest(manifest), keys.release, EXPIRES)
     return Bundle(manifest, b"".join(files.values()), signature)
+
+
+def changed(keys: Keys, bundle: Bundle, **changes: object) -> Bundle:
+    """The same payload under a manifest with other fields, signed as well."""
+    manifest = replace(bundle.manifest, **changes)
+    signature = trust.sign_manifest(encode_manifest(manifest), keys.release, EXPIRES)
+    return Bundle(manifest, bundle.payload, signature)
 
 
 def write_recording(file: Path, windows: int = 40) -> Path:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from msgspec.structs import replace as replace_struct
 
 import boards
 from converter.image.compiler import compile_image
@@ -58,6 +59,7 @@ CHUNK_BYTES = 1024
 ORDER = [
     UpdateState.QUEUED, UpdateState.DOWNLOADING, UpdateState.DOWNLOADED, UpdateState.VERIFIED,
     UpdateState.INSTALLED, UpdateState.TESTING, UpdateState.CONFIRMED, UpdateState.ROLLED_BACK,
+    UpdateState.CANCELED,
 ]  # fmt: skip
 
 
@@ -101,6 +103,8 @@ class Phase:
     before: Bundle
     running: Bundle
     downloads: bool
+    canceled: bool = False
+    """Withdrawn during its trial."""
 
 
 @dataclass
@@ -154,7 +158,10 @@ class CountedStore(FlashStore):
 
 
 class Life:
-    """v1 is confirmed; v2 comes, v1 is wanted again, and then v3, which fails its self-test."""
+    """v1 is confirmed; v2 comes, v1 is wanted again, v2 but not after all, and v3, which fails its self-test.
+
+    Every trial begins in the shadow.
+    """
 
     def __init__(self, keys: Keys) -> None:
         self.v1, self.v2, self.v3 = (life_bundle(keys, n, damaged=n == 3) for n in (1, 2, 3))
@@ -170,7 +177,8 @@ class Life:
         self.phases = (
             Phase("update", 2, self.v2, UpdateState.CONFIRMED, self.v1, self.v2, downloads=True),
             Phase("revert", 3, self.v1, UpdateState.CONFIRMED, self.v2, self.v1, downloads=False),
-            Phase("bad update", 4, self.v3, UpdateState.ROLLED_BACK, self.v1, self.v1, downloads=True),
+            Phase("withdrawn", 4, self.v2, UpdateState.CANCELED, self.v1, self.v1, False, canceled=True),
+            Phase("bad update", 6, self.v3, UpdateState.ROLLED_BACK, self.v1, self.v1, downloads=True),
         )
         self._readings = np.zeros(INPUT_SHAPE, np.float32)
         self._emulated: dict[str, bytes] = {}
@@ -213,6 +221,8 @@ class Life:
             if attempt and attempt.settled:
                 await updates.stop()
                 return updates.state
+            if phase.canceled and attempt and attempt.state is UpdateState.TESTING:
+                updates.post(u.Assigned(self.cancellation(phase)))
             await asyncio.sleep(0)
         raise AssertionError(f"never settled: {updates.state}")
 
@@ -222,8 +232,12 @@ class Life:
             sequence=phase.sequence,
             attempt=f"t{phase.sequence}",
             bundle=phase.bundle.ref,
-            policy=Policy(trial_inferences=2),
+            policy=Policy(trial_inferences=2, shadow_inferences=2, shadow_per_mille=1000),
         )
+
+    def cancellation(self, phase: Phase) -> Assignment:
+        wanted = self.assignment(phase)
+        return replace_struct(wanted, sequence=phase.sequence + 1, policy=Policy(cancel=True))
 
     def check_confirmed(self, flash: Flash, partitions: Partitions) -> u.State:
         """Boot: a model is confirmed, all its bytes are there, and the emulated core answers with them."""

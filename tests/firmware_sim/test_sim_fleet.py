@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import subprocess
 import sys
@@ -13,13 +14,14 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from device_agent.broker_url import parse_broker_url
 from device_agent.config import read_root
 from device_agent.sensor import load_recording
 from firmware_sim.fleet import FleetPlan, build_fleet, mcu_hardware, run_fleet
 from firmware_sim.mcu import Mcu
-from tests.device_agent.agent_rig import Broker, Director
+from tests.device_agent.agent_rig import QUICK, Broker, Director
 from tests.device_agent.recount import recount
 from tests.device_agent.small_bundle import IMAGE_ARENA_BYTES, Keys, make_bundle, write_recording
 from wire.errors import FleetError, InputError
@@ -86,6 +88,50 @@ def test_end_to_end_a_fleet_updates_reverts_and_reports(
     fleet.send_signal(signal.SIGTERM)
     assert fleet.wait(15) == 0
     director.wait("all offline", lambda: {s.device: s.state for s in director.statuses} == offline())
+
+
+def test_end_to_end_a_fleet_tries_a_model_in_the_shadow_waits_for_its_time_and_can_be_told_to_stop(
+    director: Director, keys: Keys, broker: Broker, tmp_path: Path
+) -> None:
+    v1, v2 = make_bundle(keys, 1), make_bundle(keys, 2, seed=12)
+    director.publish(v1)
+    director.publish(v2)
+    strict, nano, waits, _ = names()[:4]
+    shadow = replace(QUICK, shadow_inferences=20, shadow_per_mille=500)
+    fleet = start(broker, keys, tmp_path, devices=4)
+    try:
+        for name in names()[:4]:
+            director.assign(name, v1, 1)
+        director.wait("all on v1", lambda: confirmed(director, 1) == {*names()[:4]})
+        director.assign(strict, v2, 2, replace(shadow, shadow_max_disagree_per_mille=10))
+        director.assign(nano, v2, 2, shadow)
+        director.assign(waits, v2, 2, replace(QUICK, begin_in_s=3600, begin_for_s=3600))
+        refused = director.wait_state("try-2", "rolled_back", device=strict)
+        director.wait_state("try-2", "confirmed", device=nano)
+        director.wait_state("try-2", "queued", device=waits)
+        director.assign(waits, v2, 3, replace(QUICK, cancel=True), attempt="try-2")
+        stopped = director.wait_state("try-2", "canceled", device=waits)
+        director.wait_telemetry(v2.ref, device=nano)
+        fleet.send_signal(signal.SIGTERM)
+        assert fleet.wait(15) == 0
+    finally:
+        fleet.kill()
+        fleet.wait(10)
+    assert (refused.reason, refused.running) == ("shadow", v1.ref)
+    assert re.fullmatch(r"disagreed on \d+ of 20 inputs", refused.detail)
+    assert (stopped.reason, stopped.running, stopped.downloaded_bytes) == ("withdrawn", v1.ref, 0)
+    seen = [w for w in director.telemetry if w.shadow is not None]
+    assert {w.model for w in seen} == {v1.ref}
+    assert {w.shadow and w.shadow.model for w in seen} == {v2.ref}
+    for name in (strict, nano):
+        told = [w.shadow for w in seen if w.device == name and w.shadow]
+        assert sum(shadow.n for shadow in told) == 20
+        assert sum(shadow.latency_sum_us for shadow in told) > 0
+    assert {w.device for w in director.telemetry if w.model == v2.ref} == {nano}
+    for window in director.telemetry:
+        expected = round(window.latency_sum_us * 52 * 64 * 3.0 / 1e6) if window.device == nano else None
+        assert window.energy_uj == pytest.approx(expected, abs=1)
+    assert "FULLY_CONNECTED" in (refused.hardware.ops or ())
 
 
 def test_a_killed_fleet_finds_its_devices_as_they_were(

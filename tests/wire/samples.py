@@ -20,7 +20,7 @@ from wire.manifest import (
     digest_of,
     encode_manifest,
 )
-from wire.messages import Hardware, ModelRef, Reported, ServerState, Status, Telemetry, encode
+from wire.messages import Hardware, ModelRef, Reported, ServerState, Shadow, Status, Telemetry, encode
 from wire.sketch import ChannelSketch
 from wire.states import NumericsFamily, Presence, Reason, UpdateState
 
@@ -51,7 +51,9 @@ MANIFEST = Manifest(
     input=TensorSpec(name="serving_x:0", shape=[1, 100, 6], dtype="int8", scale=0.03125, zero_point=-3),
     output=TensorSpec(name="out", shape=[1, 3], dtype="int8", scale=0.00390625, zero_point=-128),
     preprocessing=Preprocessing(kind="standardise-v1", mean=(0.1, -2.5), std=(1.0, 0.75)),
-    ops=["CONV_2D", "SOFTMAX"],
+    ops=["CONV_2D", "RESHAPE", "SOFTMAX"],
+    image_ops=["CONV_2D", "SOFTMAX"],
+    runtimes={"tflite-micro": "0.1"},
     files=[
         FileEntry(path=path, bytes=len(data), sha256=digest_of(data), device=path != "report.json")
         for path, data in FILES.items()
@@ -85,7 +87,16 @@ ASSIGNMENT = trust.Assignment(
     sequence=12,
     attempt="r4-kitchen-1",
     bundle=BUNDLE,
-    policy=trust.Policy(trial_inferences=9, report_every_ms=2500),
+    policy=trust.Policy(
+        trial_inferences=9,
+        report_every_ms=2500,
+        shadow_inferences=400,
+        shadow_per_mille=150,
+        shadow_max_disagree_per_mille=25,
+        begin_in_s=3600,
+        begin_for_s=7200,
+        new_schema=True,
+    ),
 )
 DESIRED = trust.sign_assignment(ASSIGNMENT, len(MANIFEST_BYTES), DIRECTOR_KEY, EXPIRES)
 HARDWARE = Hardware(
@@ -95,6 +106,8 @@ HARDWARE = Hardware(
     runtime="tflite-micro 0.1",
     ram_bytes=131_072,
     flash_bytes=262_144,
+    ops=("CONV_2D", "RESHAPE", "SOFTMAX"),
+    preprocessing=("none", "standardise-v1"),
 )
 SERVER_STATE = ServerState(state=Presence.ONLINE, session=5)
 STATUS = Status(device=DEVICE, state=Presence.OFFLINE, session=41, boot=BOOT)
@@ -136,6 +149,8 @@ TELEMETRY = Telemetry(
     rss_bytes=None,
     arena_bytes=8192,
     dropped=2,
+    shadow=Shadow(model=BUNDLE, n=9, disagreed=2, errors=1, latency_sum_us=8_800),
+    energy_uj=312,
 )
 
 #: What is compared with tests/golden/<name>.json, byte for byte.

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import inspect as mi
 
 from wire.manifest import Preprocessing
-from wire.messages import Telemetry
+from wire.messages import Shadow, Telemetry
 from wire.sketch import ChannelSketch
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -34,6 +34,12 @@ def _of(info):
         case mi.StructType(cls=cls) if cls is Preprocessing:
             return _pairs(FINITE, st.floats(1e-300, 1e300)).map(
                 lambda pair: Preprocessing(kind="standardise-v1", mean=pair[0], std=pair[1])
+            )
+        case mi.StructType(cls=cls, fields=fields) if cls is Shadow:
+            counts = st.tuples(*[st.integers(0, 2**51)] * 3)
+            others = {f.name: _of(f.type) for f in fields if f.name in ("model", "latency_sum_us")}
+            return st.tuples(counts, st.fixed_dictionaries(others)).map(
+                lambda pair: Shadow(n=sum(pair[0]), disagreed=pair[0][0], errors=pair[0][1], **pair[1])
             )
         case mi.StructType(cls=cls, fields=fields) if cls is Telemetry:
             counts = st.tuples(*[st.integers(0, 2**53)] * 3).map(sorted)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.wire import samples
 from tests.wire.samples import GOLDEN
@@ -41,6 +45,40 @@ def test_golden_has_a_file_for_every_message_and_no_other():
 def test_golden_bytes_are_read_as_what_they_say(name):
     kind, message = MESSAGES[name]
     assert decode(kind, golden(name)) == message
+
+
+#: What release 1 did not write; a message without it means the same as it did then.
+ADDED = {
+    "reported": {"hardware": ["ops", "preprocessing"]},
+    "telemetry": {"": ["shadow", "energy_uj"]},
+}
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_golden_bytes_of_older_devices_are_read_with_defaults(name):
+    kind, message = MESSAGES[name]
+    document = json.loads(golden(name))
+    for place, fields in ADDED[name].items():
+        part = document[place] if place else document
+        owner = getattr(message, place) if place else message
+        defaults = dict(zip(owner.__struct_fields__[::-1], owner.__struct_defaults__[::-1], strict=False))
+        for field in fields:
+            del part[field]
+        owner = replace(owner, **{field: defaults[field] for field in fields})
+        message = replace(message, **{place: owner}) if place else owner
+    assert decode(kind, json.dumps(document).encode()) == message
+
+
+def test_golden_manifest_of_an_older_converter_is_read_with_defaults():
+    document = json.loads(golden("manifest"))
+    del document["image_ops"], document["runtimes"]
+    old = decode_manifest(json.dumps(document).encode())
+    assert old == replace(samples.MANIFEST, image_ops=[], runtimes={})
+
+
+def test_golden_policy_of_an_older_director_asks_for_nothing_new():
+    policy = msgspec.convert({"trial_inferences": 9, "report_every_ms": 2500}, trust.Policy)
+    assert not any((policy.shadow_inferences, policy.waits, policy.cancel, policy.new_schema))
 
 
 def test_golden_manifest_is_read():

@@ -86,6 +86,7 @@ def _lies(honest: Bundle) -> dict[str, dict]:
     return {
         "tensors": scale,
         "operators": {"ops": [*manifest.ops, "ADD"]},
+        "image ops": {"image_ops": [*manifest.image_ops, "ADD"]},
         "macs": {"report": {"macs": said.macs - 1}},
         "arena": {"report": {"arena": replace(arena, tail=arena.tail - 16)}},
         "arena confirmed": {"report": {"arena": replace(arena, confirmed_min=arena.confirmed_min + 16)}},
@@ -112,7 +113,16 @@ def _lies(honest: Bundle) -> dict[str, dict]:
 @pytest.mark.parametrize(
     "lie",
     [
-        *("tensors", "operators", "macs", "arena", "arena confirmed", "targets", "targets flash"),
+        *(
+            "tensors",
+            "operators",
+            "image ops",
+            "macs",
+            "arena",
+            "arena confirmed",
+            "targets",
+            "targets flash",
+        ),
         *("fits", "fits boards", "npu", "plan", "memory_map", "card"),
         *("report", "report bytes", "report golden", "report settings", "report variants", "report recipe"),
     ],
