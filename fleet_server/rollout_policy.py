@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Final
 
 import msgspec
@@ -111,7 +112,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         """Decoding turns the ValueError into a ValidationError."""
         shares = [stage.share for stage in self.plan if stage.share is not None]
-        if any(a >= b for a, b in zip(shares, shares[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(shares)):
             raise ValueError("shares of stages must rise, such as [0.1, 0.5, 1.0]")
         if self.plan[-1].share not in (None, 1.0):
             raise ValueError("the last stage's share must be 1")

@@ -86,6 +86,10 @@ class Reason(StrEnum):
     TRIAL_INTERRUPTED = "trial_interrupted"
     """The device restarted too often while it was trying the new model."""
     SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+    """The director canceled the attempt."""
+    FELL_BACK = "fell_back"
+    """Confirmed, and later found to run something else by itself: only the server says this."""
     DEADLINE = "deadline"
 
 

@@ -41,6 +41,12 @@ class Policy(Message, frozen=True, kw_only=True):
     """Live inferences that must run without error after the golden vectors, before the confirm."""
     report_every_ms: Annotated[int, msgspec.Meta(ge=100, le=86_400_000)] = 60_000
     """Length of a telemetry window (an integer: TUF's canonical JSON has no fractions)."""
+    begin_in_s: Count = 0
+    """From receipt until the device may begin: it may have no clock to know a date by."""
+    begin_for_s: Count = 0
+    """How long from then it may begin; 0: without end."""
+    cancel: bool = False
+    """End the attempt, unless it is confirmed already."""
 
 
 class Assignment(Message, frozen=True, kw_only=True):

@@ -23,6 +23,8 @@ _REASONS: Final = {
     Reason.SELF_TEST: "self-test failed",
     Reason.TRIAL_INTERRUPTED: "restarted during its trial",
     Reason.SUPERSEDED: "superseded by a newer assignment",
+    Reason.WITHDRAWN: "withdrawn by the server",
+    Reason.FELL_BACK: "fell back by itself",
     Reason.DEADLINE: "silent past its deadline",
 }
 _OK: Final = {
