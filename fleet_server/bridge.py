@@ -116,7 +116,8 @@ class Bridge:
             return 0
         counters.PUBLISHED.labels("desired").inc(len(sent))
         done = [(row["device"], row["sequence"]) for row in newest.values()]
-        self._store.write(lambda db: _mark_published(db, done))
+        now = time.time()
+        self._store.write(lambda db: _mark_published(db, done, now))
         return len(sent)
 
     def _publish_artifact(self, digest: str) -> None:
@@ -243,8 +244,14 @@ def _all_acknowledged(sent: list[mqtt.MQTTMessageInfo]) -> bool:
     return all(info.is_published() for info in sent)
 
 
-def _mark_published(db: Database, done: list[tuple[str, int]]) -> None:
-    db.conn.executemany("UPDATE assignments SET published = 1 WHERE device = ? AND sequence <= ?", done)
+def _mark_published(db: Database, done: list[tuple[str, int]], now: float) -> None:
+    # Its deadline begins only here for a device that has not begun: the broker may have been away.
+    db.conn.executemany(
+        """UPDATE assignments SET published = 1,
+               reached_at = CASE WHEN state = 'queued' AND reached_at IS NOT NULL THEN ? ELSE reached_at END
+           WHERE device = ? AND sequence <= ? AND published = 0""",
+        [(now, device, sequence) for device, sequence in done],
+    )
 
 
 def _forget_published(db: Database) -> None:

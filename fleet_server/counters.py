@@ -29,3 +29,6 @@ BROKER_DISCONNECTED: Final = Counter(
     "Times the bridge lost or gave up its connection.",
     registry=REGISTRY,
 )
+ROLLOUT_ERRORS: Final = Counter(
+    "tinyfleet_rollout_errors_total", "Times a rollout could not be moved on.", registry=REGISTRY
+)

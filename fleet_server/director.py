@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 from securesystemslib.signer import Signer
 from sqlite_utils import Database
 
-from fleet_server.store import first, only
+from fleet_server.rollout_state import Opening
+from fleet_server.store import Row, first, only
 from wire.errors import InputError, NotFoundError, StoreError
 from wire.limits import MAX_ROOT_BYTES
 from wire.messages import ModelRef
@@ -39,41 +42,77 @@ class Director:
         *,
         rollout: int | None = None,
         restores: int | None = None,
+        opening: Opening | None = None,
     ) -> str:
         """Assign a bundle to a device under its next sequence; returns the attempt's id."""
         sequence = _next_sequence(db, device)
         attempt = f"{secrets.token_hex(4)}-{sequence}"
+        policy = _timed(policy, opening, now)
         payload, expires_at = self._sign(db, device, sequence, attempt, digest, policy, now)
         db.execute(
             """INSERT INTO assignments (device, sequence, attempt, rollout, restores, digest, policy, state,
-                                        issued_at, updated_at, payload, expires_at)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+                                        issued_at, updated_at, signed_at, payload, expires_at,
+                                        opens_at, closes_at, reached_at)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+                       (SELECT ? FROM devices WHERE device = ? AND presence = 'online'))""",
             (device, sequence, attempt, rollout, restores, digest, msgspec.json.encode(policy).decode(),
-             UpdateState.QUEUED, now, now, payload, expires_at),
+             UpdateState.QUEUED, now, now, now, payload, expires_at,
+             *((opening.opens_at, opening.closes_at) if opening else (None, None)), now, device),
         )  # fmt: skip
         return attempt
+
+    def reschedule(self, db: Database, rollout: int, device: str, opening: Opening, now: float) -> None:
+        """Sign a rollout's present attempt again, with the times at which the device may begin.
+
+        Its deadline begins anew: at once for a device that is online, else when it is seen.
+        """
+        row = _present(db, rollout, device)
+        policy = _timed(msgspec.json.decode(row["policy"], type=Policy), opening, now)
+        sequence = self._sign_again(db, row, policy, now)
+        db.execute(
+            """UPDATE assignments SET policy = ?, held = ?, opens_at = ?, closes_at = ?, reached_at =
+                   (SELECT ? FROM devices d WHERE d.device = assignments.device AND d.presence = 'online')
+               WHERE device = ? AND sequence = ?""",
+            (msgspec.json.encode(policy).decode(), opening.opens_at > now,
+             opening.opens_at, opening.closes_at, now, device, sequence),
+        )  # fmt: skip
+
+    def withdraw(self, db: Database, rollout: int, device: str, now: float) -> None:
+        """Sign a rollout's present attempt again, as canceled: the device never confirms it from then on."""
+        row = _present(db, rollout, device)
+        policy = replace(msgspec.json.decode(row["policy"], type=Policy), cancel=True)
+        sequence = self._sign_again(db, row, policy, now)
+        db.execute(
+            "UPDATE assignments SET policy = ?, withdrawn_at = ? WHERE device = ? AND sequence = ?",
+            (msgspec.json.encode(policy).decode(), now, device, sequence),
+        )
 
     def renew(self, db: Database, now: float) -> int:
         """Sign assignments again whose life is half over; returns how many."""
         rows = list(
             db.query(
-                """SELECT device, max(sequence) AS sequence, attempt, digest, policy FROM assignments
-                   GROUP BY device HAVING expires_at < ?""",
+                """SELECT device, max(sequence) AS sequence, attempt, digest, policy, state,
+                          opens_at, closes_at FROM assignments GROUP BY device HAVING expires_at < ?""",
                 (now + self.life.total_seconds() / 2,),
             )
         )
         for row in rows:
-            sequence = row["sequence"] + 1
             policy = msgspec.json.decode(row["policy"], type=Policy)
-            payload, expires_at = self._sign(
-                db, row["device"], sequence, row["attempt"], row["digest"], policy, now
-            )
-            db.execute(
-                """UPDATE assignments SET sequence = ?, payload = ?, expires_at = ?, published = 0
-                   WHERE device = ? AND sequence = ?""",
-                (sequence, payload, expires_at, row["device"], row["sequence"]),
-            )
+            if row["state"] == UpdateState.QUEUED and (row["closes_at"] or 0.0) > now + 1:
+                policy = _timed(policy, Opening(row["opens_at"], row["closes_at"]), now)
+            self._sign_again(db, row, policy, now)
         return len(rows)
+
+    def _sign_again(self, db: Database, row: Row, policy: Policy, now: float) -> int:
+        """A new signature over the same attempt; returns its sequence, the device's next."""
+        device, sequence = row["device"], _next_sequence(db, row["device"])
+        payload, expires_at = self._sign(db, device, sequence, row["attempt"], row["digest"], policy, now)
+        db.execute(
+            """UPDATE assignments SET sequence = ?, payload = ?, expires_at = ?, signed_at = ?, published = 0
+               WHERE device = ? AND sequence = ?""",
+            (sequence, payload, expires_at, now, device, row["sequence"]),
+        )
+        return sequence
 
     def _sign(
         self, db: Database, device: str, sequence: int, attempt: str, digest: str, policy: Policy, now: float
@@ -114,3 +153,20 @@ def open_director(trust_dir: Path, life: timedelta) -> Director:
 def _next_sequence(db: Database, device: str) -> int:
     row = only(db, "SELECT max(sequence) AS last FROM assignments WHERE device = ?", (device,))
     return int(row["last"] or 0) + 1
+
+
+def _present(db: Database, rollout: int, device: str) -> Row:
+    return only(
+        db,
+        "SELECT * FROM assignments WHERE rollout = ? AND device = ? AND replaced = 0",
+        (rollout, device),
+    )
+
+
+def _timed(policy: Policy, opening: Opening | None, now: float) -> Policy:
+    """Whole seconds from now, for devices that have no clock; begin no earlier and no later than meant."""
+    if opening is None:
+        return policy
+    begin_in_s = math.ceil(max(0.0, opening.opens_at - now))
+    begin_for_s = math.floor(opening.closes_at - now - begin_in_s)
+    return replace(policy, begin_in_s=begin_in_s, begin_for_s=max(1, begin_for_s))

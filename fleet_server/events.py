@@ -12,11 +12,12 @@ def record(db: Database, now: float, kind: str, subject: str, message: str) -> N
     )
 
 
-def alert(db: Database, now: float, severity: str, subject: str, message: str) -> None:
-    """Open an alert, unless the same one is open already."""
-    db.execute(
+def alert(db: Database, now: float, severity: str, subject: str, message: str) -> bool:
+    """Open an alert, unless the same one is open already; returns whether it is new."""
+    cursor = db.execute(
         """INSERT INTO alerts (at, severity, subject, message)
            SELECT ?, ?, ?, ? WHERE NOT EXISTS
            (SELECT 1 FROM alerts WHERE subject = ? AND message = ? AND state = 'open')""",
         (now, severity, subject, message, subject, message),
     )
+    return bool(cursor.rowcount)

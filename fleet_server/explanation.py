@@ -40,9 +40,8 @@ def _stage(rollout: Rollout, facts: Sequence[Fact], now: float) -> list[str]:
     plan = None if release else policy.plan[rollout.current]
     lines = []
     if plan is not None and plan.approval and not stage.approved:
-        lines.append(
-            f"It waits for approval of {named(rollout, rollout.current)}: tinyfleet rollout approve {rollout.id}."
-        )
+        stage_name = named(rollout, rollout.current)
+        lines.append(f"It waits for approval of {stage_name}: tinyfleet rollout approve {rollout.id}.")
     lines += _window(rollout, now)
     here = [fact for fact in facts if _belongs(fact, rollout)]
     lines += _waiting(here, rollout, now)

@@ -14,6 +14,7 @@ from fleet_server import rollout_driver, tokens
 from fleet_server.bridge import Bridge
 from fleet_server.broker import Broker, open_broker
 from fleet_server.director import Director, open_director
+from fleet_server.membership import Filters, no_filters
 from fleet_server.registry import Registry, open_registry
 from fleet_server.settings import Settings
 from fleet_server.store import Store
@@ -31,6 +32,7 @@ class Fleet:
     broker: Broker
     bridge: Bridge
     token_file: Path
+    filters: Filters = staticmethod(no_filters)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -79,7 +81,7 @@ class Fleet:
                 renewed_at = renewed_at if now - renewed_at <= RENEW_EVERY_S else now
 
     def _tick(self, now: float, *, renew: bool) -> None:
-        self.store.write(lambda db: rollout_driver.tick(db, self.director, now))
+        self.store.write(lambda db: rollout_driver.tick(db, self.director, now, filters=self.filters))
         if renew:
             self.store.write(lambda db: self.director.renew(db, now))
         self.bridge.publish_pending()

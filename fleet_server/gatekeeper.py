@@ -18,7 +18,7 @@ from fleet_server.gates.lifeline import breaks
 from fleet_server.gates.observation import observe
 from fleet_server.gates.policy import Gates
 from fleet_server.gates.verdict import Verdict
-from fleet_server.rollout import Arm, Fact, Rollout
+from fleet_server.rollout_state import Arm, Fact, Rollout
 from fleet_server.store import first
 from wire.states import UNSUCCESSFUL
 
@@ -34,11 +34,9 @@ class Look(NamedTuple):
     judgements: list[Judgement]
 
 
-def verdicts(
-    db: Database, rollout: Rollout, facts: Sequence[Fact], started_at: float, now: float
-) -> list[Verdict]:
+def verdicts(db: Database, rollout: Rollout, facts: Sequence[Fact], now: float) -> list[Verdict]:
     """Look at every gate; the look is stored, and its evidence as well where an outcome is new."""
-    frame = Frame(rollout.id, rollout.bundle.digest, started_at, rollout.policy)
+    frame = _frame(rollout, now)
     news = feed(db, frame)
     before = latest(db, rollout.id)
     if before is None or _is_due(before, frame, _failures(facts), bool(news), now):
@@ -48,11 +46,9 @@ def verdicts(
     return [Verdict(gate=j.gate, outcome=j.outcome, reason=j.reason, need=j.need) for j in judgements]
 
 
-def record_decision(
-    db: Database, rollout: Rollout, facts: Sequence[Fact], started_at: float, now: float
-) -> None:
-    """Keep what a stage was passed, or failed, with."""
-    frame = Frame(rollout.id, rollout.bundle.digest, started_at, rollout.policy)
+def record_decision(db: Database, rollout: Rollout, facts: Sequence[Fact], now: float) -> None:
+    """Keep what the rollout's stage was passed, or failed, with."""
+    frame = _frame(rollout, now)
     _record(db, rollout, [_failures(facts), *_observed(db, frame, facts)], now)
 
 
@@ -88,6 +84,11 @@ def _look(db: Database, rollout: Rollout, frame: Frame, facts: Sequence[Fact], n
     return judgements
 
 
+def _frame(rollout: Rollout, now: float) -> Frame:
+    started_at = now if rollout.started_at is None else rollout.started_at
+    return Frame(rollout.id, rollout.bundle.digest, started_at, rollout.policy)
+
+
 def _failures(facts: Sequence[Fact]) -> Failed:
     """Devices that the new version reached. Who was never reached says nothing about it."""
     exposed = [fact for fact in facts if fact.state in UNSUCCESSFUL or fact.reached_at is not None]
@@ -103,7 +104,8 @@ def _observed(db: Database, frame: Frame, facts: Sequence[Fact]) -> list[Evidenc
             stratum=0 if plan[fact.stage].share is not None else 1 + fact.stage,
         )
         for fact in facts
-        if fact.arm is Arm.CONTROL or fact.state is not None
+        # Newcomers of the release have nobody to be compared with.
+        if fact.stage < len(plan) and (fact.arm is Arm.CONTROL or fact.state is not None)
     }
     found: list[Evidence] = [
         Compared(name, observe(panel, frame.policy.gates.min_inferences))

@@ -48,10 +48,10 @@ _DEVICES: Final = _Table(
 
 _MEMBERS: Final = _Table(
     source="""
-        SELECT m.device, m.stage, m.refused, a.state, a.reason, a.detail, a.downloaded_bytes,
+        SELECT m.device, m.stage, m.arm, m.refused, a.state, a.reason, a.detail, a.downloaded_bytes,
                r.state AS restored, r.downloaded_bytes AS restore_downloaded_bytes
         FROM rollout_devices m
-        LEFT JOIN assignments a ON a.rollout = m.rollout AND a.device = m.device
+        LEFT JOIN assignments a ON a.rollout = m.rollout AND a.device = m.device AND a.replaced = 0
         LEFT JOIN assignments r ON r.restores = m.rollout AND r.device = m.device
         WHERE m.rollout = :rollout""",
     search="""device || ' ' || ifnull(replace(state, '_', ' '), 'waiting') || ' '

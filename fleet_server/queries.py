@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from fleet_server.rollout import Rollout
+from fleet_server.rollout_state import Rollout
 from fleet_server.store import Row, Store
 from wire.errors import NotFoundError
 from wire.manifest import decode_manifest
@@ -103,10 +103,12 @@ def rollout(store: Store, number: int) -> Row:
     """One rollout with its devices; NotFoundError when there is none."""
     summary = rollout_summary(store, number)
     members = store.rows(
-        """SELECT m.device, m.stage, m.refused, a.attempt, a.state, a.reason, a.detail, a.downloaded_bytes,
+        """SELECT m.device, m.stage, m.arm, m.attempts, m.refused, a.attempt,
+                  CASE WHEN m.refused IS NULL THEN a.state ELSE 'rejected' END AS state,
+                  ifnull(m.refused_reason, a.reason) AS reason, a.detail, a.downloaded_bytes,
                   r.state AS restored, r.downloaded_bytes AS restore_downloaded_bytes
            FROM rollout_devices m
-           LEFT JOIN assignments a ON a.rollout = m.rollout AND a.device = m.device
+           LEFT JOIN assignments a ON a.rollout = m.rollout AND a.device = m.device AND a.replaced = 0
            LEFT JOIN assignments r ON r.restores = m.rollout AND r.device = m.device
            WHERE m.rollout = ? ORDER BY m.stage, m.device""",
         (number,),
@@ -115,11 +117,11 @@ def rollout(store: Store, number: int) -> Row:
 
 
 def stages(store: Store, number: int) -> list[Row]:
-    """Devices of a rollout by stage and state; state None before they were told."""
+    """Devices of a rollout by stage, arm and state; state None before they were told."""
     return store.rows(
-        """SELECT m.stage, a.state, count(*) AS devices FROM rollout_devices m
-           LEFT JOIN assignments a ON a.rollout = m.rollout AND a.device = m.device
-           WHERE m.rollout = ? AND m.stage IS NOT NULL GROUP BY 1, 2""",
+        """SELECT m.stage, m.arm, a.state, count(*) AS devices FROM rollout_devices m
+           LEFT JOIN assignments a ON a.rollout = m.rollout AND a.device = m.device AND a.replaced = 0
+           WHERE m.rollout = ? AND m.stage IS NOT NULL GROUP BY 1, 2, 3""",
         (number,),
     )
 
@@ -269,7 +271,11 @@ def _window(received_at: float, window: Telemetry) -> Row:
 def _rollout(store: Store, row: Row) -> Row:
     body = msgspec.json.decode(row["body"], type=Rollout)
     states = store.rows(
-        "SELECT state, count(*) AS devices FROM assignments WHERE rollout = ? GROUP BY 1", (row["id"],)
+        "SELECT state, count(*) AS devices FROM assignments WHERE rollout = ? AND replaced = 0 GROUP BY 1",
+        (row["id"],),
+    )
+    members = store.row(
+        "SELECT count(*) AS n FROM rollout_devices WHERE rollout = ? AND stage IS NOT NULL", (row["id"],)
     )
     counts = {state["state"]: state["devices"] for state in states}
     exposed = sum(counts.values())
@@ -279,5 +285,5 @@ def _rollout(store: Store, row: Row) -> Row:
         "counts": counts,
         "exposed": exposed,
         "settled": sum(n for state, n in counts.items() if state in SETTLED),
-        "total": sum(stage.devices for stage in body.stages),
+        "total": members["n"] if members else 0,
     }

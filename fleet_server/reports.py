@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from fleet_server.store import Row, first, only
 from wire.messages import Reported, Status, Telemetry
-from wire.states import Presence, UpdateState
+from wire.states import SETTLED, Presence, Reason, UpdateState
 
 
 class Outcome(StrEnum):
@@ -48,13 +48,14 @@ def store_reported(db: Database, report: Reported, now: float) -> Outcome:
     db.execute(
         """UPDATE devices SET seen_at = ?, boot = ?, seq = ?,
                board = ?, target = ?, numerics = ?, runtime = ?, ram_bytes = ?, flash_bytes = ?,
-               format = ?,
+               format = ?, hardware = ?,
                model = ?, version = ?, digest = ?, slots = ?,
                attempt = ?, state = ?, reason = ?, detail = ? WHERE device = ?""",
         (
             *(now, report.boot, report.seq),
             *(hardware.board, hardware.target, hardware.numerics, hardware.runtime),
             *(hardware.ram_bytes, hardware.flash_bytes, hardware.format),
+            msgspec.json.encode(hardware).decode(),
             *((running.model, running.version, running.digest) if running else (None, None, None)),
             msgspec.json.encode(report.slots).decode(),
             *(report.attempt, report.state, report.reason, report.detail, report.device),
@@ -62,6 +63,7 @@ def store_reported(db: Database, report: Reported, now: float) -> Outcome:
     )
     if report.attempt is not None:
         _update_attempt(db, report, now)
+    _notice_fallback(db, report, now)
     return Outcome.STORED
 
 
@@ -78,10 +80,17 @@ def store_telemetry(db: Database, window: Telemetry, payload: bytes, now: float)
     db.execute("UPDATE devices SET seen_at = ? WHERE device = ?", (now, window.device))
     _roll_up(db, window, int(now // 60))
     db.execute(
-        """UPDATE assignments SET observed_at = ?
-           WHERE device = ? AND attempt = ? AND digest = ?
+        """UPDATE assignments SET observed_at = :now,
+               state = CASE state WHEN 'timed_out' THEN 'confirmed' ELSE state END,
+               reason = CASE state WHEN 'timed_out' THEN 'none' ELSE reason END
+           WHERE device = :device AND attempt = :attempt AND digest = :digest
              AND confirmed_at IS NOT NULL AND observed_at IS NULL""",
-        (now, window.device, window.attempt, window.model.digest),
+        {
+            "now": now,
+            "device": window.device,
+            "attempt": window.attempt,
+            "digest": window.model.digest,
+        },
     )
     return Outcome.STORED
 
@@ -94,23 +103,55 @@ def _device(db: Database, device: str, now: float) -> Row:
 
 
 def _update_attempt(db: Database, report: Reported, now: float) -> None:
-    db.execute(
+    """What a device says is true, whatever the server presumed: a late end replaces ``timed_out``.
+
+    What it says less than the server knows changes nothing: that it is confirmed when it has succeeded, or
+    that it is still at work when its deadline is over.
+    """
+    changed = db.execute(
         """UPDATE assignments SET state = :state, reason = :reason, detail = :detail, updated_at = :now,
                downloaded_bytes = :downloaded,
-               confirmed_at = CASE :state WHEN :confirmed THEN coalesce(confirmed_at, :now)
+               confirmed_at = CASE :state WHEN 'confirmed' THEN coalesce(confirmed_at, :now)
                               ELSE confirmed_at END
-           WHERE device = :device AND attempt = :attempt AND state NOT IN (:succeeded, :timed_out)""",
+           WHERE device = :device AND attempt = :attempt
+             AND NOT (state = 'succeeded' AND :good) AND NOT (state = 'timed_out' AND NOT :settled)""",
         {
             "state": report.state,
             "reason": report.reason,
             "detail": report.detail,
             "now": now,
             "downloaded": report.downloaded_bytes,
-            "confirmed": UpdateState.CONFIRMED,
-            "succeeded": UpdateState.SUCCEEDED,
-            "timed_out": UpdateState.TIMED_OUT,
+            "good": report.state in (UpdateState.CONFIRMED, UpdateState.ALREADY_INSTALLED),
+            "settled": report.state in SETTLED,
             "device": report.device,
             "attempt": report.attempt,
+        },
+    ).rowcount
+    if changed and report.state is UpdateState.CONFIRMED:
+        # A rollout that was undone meanwhile has to take the version back.
+        db.execute(
+            """UPDATE rollouts SET active = 1 WHERE active = 0 AND json_extract(body, '$.undone')
+                   AND id = (SELECT rollout FROM assignments WHERE device = ? AND attempt = ?)""",
+            (report.device, report.attempt),
+        )
+
+
+def _notice_fallback(db: Database, report: Reported, now: float) -> None:
+    """A device that runs another version than the last that it confirmed has fallen back by itself.
+
+    A boot loader may do so long after the rollout has counted it as a success (hawkbit issue 3185).
+    """
+    db.execute(
+        """UPDATE assignments SET state = 'rolled_back', reason = :reason, updated_at = :now
+           WHERE device = :device AND state IN ('confirmed', 'succeeded', 'already_installed')
+             AND digest IS NOT :running
+             AND sequence = (SELECT max(sequence) FROM assignments WHERE device = :device
+                             AND state IN ('confirmed', 'succeeded', 'already_installed'))""",
+        {
+            "reason": Reason.FELL_BACK,
+            "now": now,
+            "device": report.device,
+            "running": report.running.digest if report.running else None,
         },
     )
 

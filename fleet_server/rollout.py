@@ -1,258 +1,204 @@
-"""The rollout engine: a pure function of (rollout, facts about its devices, time).
+"""The rollout engine: a pure function of (rollout, facts about its devices, verdicts of gates, time).
 
-A rollout goes through stages of growing share of its devices. A stage passes when every device of
-it has confirmed and has been *observed*: it reported at least one telemetry window of the new
-version, and the soak is over. A device that says nothing until its deadline has failed. More
-failures than allowed stop the rollout, and every exposed device is told to run what it ran before.
+A rollout goes through stages. A part of each stage's devices, its control arm, stays on the old version
+until the last stage has passed, and then gets the new one too. A stage passes when every device of it that
+could be reached has settled, the soak is over, every confirmed device was *observed* (it reported a
+telemetry window of the new version), no gate fails, and those that must prove something have proved it.
+A device that was reached and says nothing until its deadline has failed. More failures than allowed, or a
+gate that fails, stop the rollout, and every exposed device is told to run what it ran before.
+
+Everything that is needed to go on after a kill is in the Rollout and the Facts.
 """
 
 from __future__ import annotations
 
-import math
-import random
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Final
+from collections.abc import Sequence
 
 import msgspec
 
-from wire.errors import InputError
-from wire.messages import ModelRef
-from wire.states import SETTLED, UNSUCCESSFUL, RolloutState, StageState, UpdateState
-from wire.trust import Policy as DevicePolicy
+from fleet_server.assigning import MOST, assign, reschedule
+from fleet_server.gates.verdict import Verdict
+from fleet_server.member import failed, late, members, pending, unobserved, unsettled
+from fleet_server.rollout_stage import step_stage
+from fleet_server.rollout_state import (
+    ACTIVE,
+    Action,
+    Arm,
+    Fact,
+    Restore,
+    Rollout,
+    Settle,
+    Withdraw,
+    named,
+    with_stage,
+)
+from wire.states import SETTLED, RolloutState, StageState, UpdateState
 
-Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
-ACTIVE: Final = frozenset({RolloutState.RUNNING, RolloutState.PAUSED, RolloutState.ROLLING_BACK})
-
-
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """How a version shall reach the fleet."""
-
-    stages: Annotated[tuple[Share, ...], msgspec.Meta(min_length=1, max_length=20)] = (0.1, 0.5, 1.0)
-    """Cumulative shares of the devices; the last is 1."""
-    max_failed: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
-    """Largest share of a stage's devices that may fail."""
-    deadline_s: Annotated[float, msgspec.Meta(gt=0)] = 3600.0
-    """A device that has not confirmed, or not been observed, by then has timed out."""
-    soak_s: Annotated[float, msgspec.Meta(ge=0)] = 600.0
-    """How long a stage is watched after its last device has settled."""
-    device: DevicePolicy = DevicePolicy()
-
-    def __post_init__(self) -> None:
-        rising = all(a < b for a, b in zip(self.stages, self.stages[1:], strict=False))
-        if not rising or self.stages[-1] != 1.0:
-            raise ValueError("stages must rise and end with 1, such as [0.1, 0.5, 1.0]")
+Step = tuple[Rollout, list[Action]]
 
 
-class Stage(msgspec.Struct, frozen=True, kw_only=True):
-    """One stage: the devices beyond the former stage's share, up to this one's."""
-
-    share: Share
-    devices: int
-    state: StageState = StageState.SCHEDULED
-    started_at: float | None = None
-    soaking_at: float | None = None
-    ended_at: float | None = None
-
-
-class Rollout(msgspec.Struct, frozen=True, kw_only=True):
-    """One version on its way to the fleet."""
-
-    id: int
-    bundle: ModelRef
-    policy: Policy
-    state: RolloutState
-    stages: tuple[Stage, ...]
-    current: int = 0
-    reason: str = ""
-
-    @property
-    def stage(self) -> Stage:
-        """The stage that the rollout is in."""
-        return self.stages[self.current]
-
-
-class Fact(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one member device, as far as the rollout decides by it."""
-
-    device: str
-    stage: int
-    state: UpdateState | None = None
-    """Of this rollout's attempt; None before it was assigned."""
-    reason: str = "none"
-    issued_at: float | None = None
-    observed: bool = False
-    """A telemetry window of the new version arrived after the confirm."""
-    restored: UpdateState | None = None
-    """State of the attempt that gives the device its former version back; None before it was issued."""
-    restore_issued_at: float | None = None
-    restorable: bool = True
-    """Whether there was a former version."""
-
-
-class Assign(msgspec.Struct, frozen=True):
-    """Tell the device to run the rollout's version."""
-
-    device: str
-
-
-class Restore(msgspec.Struct, frozen=True):
-    """Tell the device to run its former version, under a new sequence."""
-
-    device: str
-
-
-class Settle(msgspec.Struct, frozen=True):
-    """Write down what only the server can know: succeeded, or timed out."""
-
-    device: str
-    state: UpdateState
-
-
-Action = Assign | Restore | Settle
-
-
-def plan(rollout_id: int, devices: Iterable[str], policy: Policy) -> list[tuple[str, int]]:
-    """Which stage each device is in: a random order that ``rollout_id`` reproduces.
-
-    Raises InputError when there is no device.
-    """
-    order = sorted(devices)
-    if not order:
-        raise InputError("no_devices", "no device can take this version", "see why: tinyfleet rollout show")
-    random.Random(rollout_id).shuffle(order)  # noqa: S311 - fairness, not secrecy
-    bounds = [math.ceil(share * len(order)) for share in policy.stages]
-    return [
-        (device, next(stage for stage, bound in enumerate(bounds) if index < bound))
-        for index, device in enumerate(order)
-    ]
-
-
-def create(rollout_id: int, bundle: ModelRef, policy: Policy, members: Sequence[tuple[str, int]]) -> Rollout:
-    """A rollout that is ready to run."""
-    counts = [sum(stage == index for _, stage in members) for index in range(len(policy.stages))]
-    stages = tuple(Stage(share=s, devices=n) for s, n in zip(policy.stages, counts, strict=True))
-    return Rollout(id=rollout_id, bundle=bundle, policy=policy, state=RolloutState.READY, stages=stages)
-
-
-def advance(rollout: Rollout, facts: Sequence[Fact], now: float) -> tuple[Rollout, list[Action]]:
+def advance(rollout: Rollout, facts: Sequence[Fact], verdicts: Sequence[Verdict], now: float) -> Step:
     """One look at the rollout: its new state, and what must be done. Idempotent."""
-    if rollout.state is RolloutState.ROLLING_BACK:
-        return _roll_back(rollout, facts, now)
-    if rollout.state not in (RolloutState.RUNNING, RolloutState.PAUSED):
-        return rollout, []
-    timed_out = [Settle(f.device, UpdateState.TIMED_OUT) for f in facts if _late(rollout, f, now)]
-    late = {action.device for action in timed_out}
-    members = [f for f in facts if f.stage == rollout.current]
-    failed = [f for f in members if f.state in UNSUCCESSFUL or f.device in late]
-    if len(failed) > rollout.policy.max_failed * len(members):
-        return _fail(rollout, failed, late, now), [*timed_out]
-    if rollout.state is RolloutState.PAUSED:
-        return rollout, [*timed_out]
-    stepped, actions = _step_stage(rollout, members, late, now)
-    return stepped, [*timed_out, *actions]
+    match rollout.state:
+        case RolloutState.RUNNING | RolloutState.PAUSED:
+            return _run(_counted(rollout, facts), facts, verdicts, now)
+        case RolloutState.ROLLING_BACK:
+            return _roll_back(rollout, facts, now)
+        case RolloutState.STOPPED:
+            return rollout, _leave(rollout, facts)
+        case RolloutState.FINISHED:
+            return _tend(rollout, facts, now)
+    return rollout, []
 
 
-def start(rollout: Rollout) -> Rollout:
-    """Begin a ready rollout."""
-    return _change(rollout, RolloutState.RUNNING, {RolloutState.READY})
-
-
-def pause(rollout: Rollout) -> Rollout:
-    """Assign no further devices."""
-    return _change(rollout, RolloutState.PAUSED, {RolloutState.RUNNING, RolloutState.PAUSED})
-
-
-def resume(rollout: Rollout) -> Rollout:
-    """Go on after a pause."""
-    return _change(rollout, RolloutState.RUNNING, {RolloutState.PAUSED, RolloutState.RUNNING})
-
-
-def stop(rollout: Rollout) -> Rollout:
-    """End here: devices keep what they run."""
-    return _change(rollout, RolloutState.STOPPED, {*ACTIVE, RolloutState.READY}, "stopped by an operator")
-
-
-def roll_back(rollout: Rollout) -> Rollout:
-    """Give every exposed device its former version back."""
-    allowed = {*ACTIVE, RolloutState.FINISHED, RolloutState.STOPPED}
-    return _change(rollout, RolloutState.ROLLING_BACK, allowed, "rolled back by an operator")
-
-
-def _change(rollout: Rollout, to: RolloutState, allowed: set[RolloutState], reason: str = "") -> Rollout:
-    if rollout.state not in allowed:
-        raise InputError(
-            "wrong_state",
-            f"rollout {rollout.id} is {rollout.state} and cannot become {to}",
-            f"it must be {' or '.join(sorted(allowed))}",
+def unfinished(rollout: Rollout, facts: Sequence[Fact], actions: Sequence[Action]) -> bool:
+    """Whether the rollout must be looked at again, as far as it depends on its present devices."""
+    if rollout.state is RolloutState.FINISHED:
+        return bool(actions) or any(
+            pending(f, rollout.policy) or unsettled(f) or unobserved(f) for f in facts
         )
-    return msgspec.structs.replace(rollout, state=to, reason=reason or rollout.reason)
+    return rollout.state in ACTIVE or bool(actions)
 
 
-def _late(rollout: Rollout, fact: Fact, now: float) -> bool:
-    """Assigned, not yet ended for good, and past its deadline."""
-    waiting = fact.state is not None and (fact.state not in SETTLED or _unobserved(fact))
-    return waiting and fact.issued_at is not None and now - fact.issued_at > rollout.policy.deadline_s
+def wants(rollout: Rollout, fact: Fact) -> bool:
+    """Whether the device is not to be given to a rollout that comes after this one."""
+    if rollout.state is RolloutState.FINISHED:
+        return unsettled(fact) or (fact.state is None and not fact.overtaken)
+    if rollout.state not in ACTIVE or fact.overtaken:
+        return False
+    if rollout.state is RolloutState.ROLLING_BACK:
+        return fact.state is not None and fact.restored not in SETTLED
+    # Confirmed is not done: it is still to be observed through the soak.
+    done = fact.state in SETTLED and fact.state is not UpdateState.CONFIRMED
+    return not done or pending(fact, rollout.policy)
 
 
-def _unobserved(fact: Fact) -> bool:
-    return fact.state is UpdateState.CONFIRMED and not fact.observed
+def _run(rollout: Rollout, facts: Sequence[Fact], verdicts: Sequence[Verdict], now: float) -> Step:
+    overdue = {f.device for f in facts if late(f, rollout.policy.deadline_s, now)}
+    timed_out: list[Action] = [Settle(device, UpdateState.TIMED_OUT) for device in sorted(overdue)]
+    why = _too_many_failed(rollout, facts, overdue) or _gate_failed(rollout, verdicts)
+    if why:
+        return _fail(rollout, why, now), timed_out
+    actions = [*timed_out, *reschedule(rollout, facts, now)]
+    if rollout.state is RolloutState.RUNNING:
+        rollout, more = step_stage(rollout, facts, overdue, verdicts, now)
+        actions += more
+    return rollout, [*actions, *_successes(rollout, facts, overdue)]
 
 
-def _step_stage(
-    rollout: Rollout, members: Sequence[Fact], late: set[str], now: float
-) -> tuple[Rollout, list[Action]]:
-    stage = rollout.stage
-    if not members:
-        return _next_stage(_with_stage(rollout, state=StageState.PASSED, ended_at=now)), []
-    unassigned: list[Action] = [Assign(f.device) for f in members if f.state is None]
-    if stage.state is StageState.SCHEDULED:
-        return _with_stage(rollout, state=StageState.RUNNING, started_at=now), unassigned
-    if unassigned or any(f.state not in SETTLED for f in members if f.device not in late):
-        return rollout, unassigned
-    if stage.state is StageState.RUNNING:
-        return _with_stage(rollout, state=StageState.SOAKING, soaking_at=now), []
-    soaked = stage.soaking_at is not None and now - stage.soaking_at >= rollout.policy.soak_s
-    if not soaked or any(_unobserved(f) for f in members if f.device not in late):
-        return rollout, []
-    done: list[Action] = [
-        Settle(f.device, UpdateState.SUCCEEDED)
-        for f in members
-        if f.state is UpdateState.CONFIRMED and f.device not in late
+def _tend(rollout: Rollout, facts: Sequence[Fact], now: float) -> Step:
+    """After the end: newcomers, and devices that were away all the time."""
+    overdue = {f.device for f in facts if late(f, rollout.policy.deadline_s, now)}
+    timed_out: list[Action] = [Settle(device, UpdateState.TIMED_OUT) for device in sorted(overdue)]
+    moved: list[Action] = [*reschedule(rollout, facts, now)]
+    rollout, told = assign(rollout, facts, facts, now)
+    return rollout, [*timed_out, *moved, *told, *_successes(rollout, facts, overdue)]
+
+
+def _counted(rollout: Rollout, facts: Sequence[Fact]) -> Rollout:
+    """The stages with the numbers of their devices as they are now: newcomers may have joined."""
+    planned = len(rollout.policy.stages)
+    devices, control = [0] * len(rollout.stages), [0] * len(rollout.stages)
+    for fact in facts:
+        stage = min(fact.stage, len(rollout.stages) - 1)
+        devices[stage] += 1
+        control[stage] += fact.arm is Arm.CONTROL
+    stages = [
+        msgspec.structs.replace(stage, devices=n, control=c)
+        for stage, n, c in zip(rollout.stages, devices, control, strict=True)
     ]
-    return _next_stage(_with_stage(rollout, state=StageState.PASSED, ended_at=now)), done
-
-
-def _next_stage(rollout: Rollout) -> Rollout:
-    if rollout.current + 1 == len(rollout.stages):
-        return msgspec.structs.replace(rollout, state=RolloutState.FINISHED, reason="all stages passed")
-    return msgspec.structs.replace(rollout, current=rollout.current + 1)
-
-
-def _with_stage(rollout: Rollout, **changes: object) -> Rollout:
-    stages = list(rollout.stages)
-    stages[rollout.current] = msgspec.structs.replace(rollout.stage, **changes)
+    if planned < len(stages):
+        count = len(members(rollout, facts, planned))
+        stages[planned] = msgspec.structs.replace(stages[planned], devices=count, control=0)
     return msgspec.structs.replace(rollout, stages=tuple(stages))
 
 
-def _fail(rollout: Rollout, failed: Sequence[Fact], late: set[str], now: float) -> Rollout:
-    reasons = sorted({"deadline" if f.device in late else f.reason for f in failed})
-    reason = (
-        f"{', '.join(reasons)} on {len(failed)} of {rollout.stage.devices} devices "
-        f"in stage {rollout.current + 1} of {len(rollout.stages)}"
-    )
-    ended = _with_stage(rollout, state=StageState.FAILED, ended_at=now)
-    return msgspec.structs.replace(ended, state=RolloutState.ROLLING_BACK, reason=reason)
+def _too_many_failed(rollout: Rollout, facts: Sequence[Fact], overdue: set[str]) -> str:
+    """Of any stage so far: a device may fall back long after its stage has passed."""
+    for stage in range(rollout.current + 1):
+        exposed = members(rollout, facts, stage)
+        bad = [f for f in exposed if f.device in overdue or failed(f, rollout.policy.retry)]
+        if len(bad) > rollout.policy.max_failed * len(exposed):
+            reasons = sorted({"deadline" if f.device in overdue else f.reason for f in bad})
+            return f"{', '.join(reasons)} on {len(bad)} of {len(exposed)} devices in {named(rollout, stage)}"
+    return ""
 
 
-def _roll_back(rollout: Rollout, facts: Sequence[Fact], now: float) -> tuple[Rollout, list[Action]]:
-    exposed = [f for f in facts if f.state is not None and f.restorable]
-    missing: list[Action] = [Restore(f.device) for f in exposed if f.restored is None]
-    if missing or any(_awaiting_restore(rollout, f, now) for f in exposed):
-        return rollout, missing
+def _gate_failed(rollout: Rollout, verdicts: Sequence[Verdict]) -> str:
+    """During the release the control arm changes as well, so that comparisons with it say nothing."""
+    released = rollout.stage.kind == "release"
+    for verdict in verdicts:
+        if verdict.outcome == "fail" and (not released or verdict.gate == "failures"):
+            return f"{verdict.gate}: {verdict.reason}" if verdict.reason else verdict.gate
+    return ""
+
+
+def _fail(rollout: Rollout, reason: str, now: float) -> Rollout:
+    ended = with_stage(rollout, state=StageState.FAILED, ended_at=now)
+    return msgspec.structs.replace(ended, state=RolloutState.ROLLING_BACK, reason=reason, undone=True)
+
+
+def _successes(rollout: Rollout, facts: Sequence[Fact], overdue: set[str]) -> list[Action]:
+    """Confirmed and observed devices of stages that have passed."""
+    planned, last = len(rollout.policy.stages), len(rollout.stages) - 1
+    return [
+        Settle(f.device, UpdateState.SUCCEEDED)
+        for f in facts
+        if f.state is UpdateState.CONFIRMED
+        and f.observed
+        and f.device not in overdue
+        and _has_passed(rollout, min(planned if f.arm is Arm.CONTROL else f.stage, last))
+    ]
+
+
+def _has_passed(rollout: Rollout, stage: int) -> bool:
+    return rollout.state is RolloutState.FINISHED or rollout.stages[stage].state is StageState.PASSED
+
+
+def _roll_back(rollout: Rollout, facts: Sequence[Fact], now: float) -> Step:
+    actions = _undo(facts)
+    if actions or any(_undoing(rollout, f, now) for f in facts):
+        return rollout, actions[:MOST]
     return msgspec.structs.replace(rollout, state=RolloutState.STOPPED), []
 
 
-def _awaiting_restore(rollout: Rollout, fact: Fact, now: float) -> bool:
+def _leave(rollout: Rollout, facts: Sequence[Fact]) -> list[Action]:
+    """What a stopped rollout still owes its devices."""
+    if rollout.undone:
+        return _undo(facts)[:MOST]
+    withdrawn: list[Action] = [
+        Withdraw(f.device)
+        for f in facts
+        if (f.state is UpdateState.QUEUED or rollout.aborted) and _withdrawable(f)
+    ]
+    return withdrawn[:MOST]
+
+
+def _undo(facts: Sequence[Fact]) -> list[Action]:
+    """Who has begun gets the former version; who has not, or has none, is told not to go on."""
+    actions: list[Action] = []
+    for fact in facts:
+        if fact.state is None or fact.away or fact.restored is not None:
+            continue
+        if fact.restorable and fact.state not in (UpdateState.QUEUED, UpdateState.CANCELED):
+            actions.append(Restore(fact.device))
+        elif _withdrawable(fact):
+            actions.append(Withdraw(fact.device))
+    return actions
+
+
+def _withdrawable(fact: Fact) -> bool:
+    """A device that timed out may still be at work."""
+    at_work = unsettled(fact) or (fact.state is UpdateState.TIMED_OUT and not fact.away)
+    return at_work and fact.withdrawn_at is None and fact.restored is None
+
+
+def _undoing(rollout: Rollout, fact: Fact, now: float) -> bool:
     """A silent device does not hold the rollback up: its retained wish waits for it."""
-    issued_at = now if fact.restore_issued_at is None else fact.restore_issued_at
-    return fact.restored not in SETTLED and now - issued_at <= rollout.policy.deadline_s
+    if fact.away or fact.state is None:
+        return False
+    if fact.restored is not None:
+        since, open_ = fact.restore_issued_at, fact.restored not in SETTLED
+    else:
+        since, open_ = fact.withdrawn_at, unsettled(fact) and fact.reached_at is not None
+    return open_ and since is not None and now - since <= rollout.policy.deadline_s

@@ -2,92 +2,132 @@
 
 Each tick is one transaction that reads the facts, asks the pure engine, stores the new state and
 performs the actions. A server killed at any moment therefore continues exactly where it was.
+Each rollout has a savepoint of its own: one that raises stops no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 from sqlite_utils import Database
 
-from fleet_server import events
+from fleet_server import counters, events, gatekeeper, membership
 from fleet_server.director import Director
-from fleet_server.rollout import (
-    ACTIVE,
-    Action,
-    Assign,
-    Fact,
-    Policy,
-    Restore,
-    Rollout,
-    Settle,
-    advance,
-    create,
-    plan,
-    start,
-)
-from fleet_server.store import first, only
-from wire.errors import FleetError, NotFoundError, RefusedError
-from wire.manifest import Manifest, decode_manifest
-from wire.messages import Hardware
-from wire.part import check_fits
-from wire.states import Reason, RolloutState, UpdateState
+from fleet_server.draw import draw
+from fleet_server.facts import facts, reach
+from fleet_server.fitting import Fitting
+from fleet_server.membership import Filters, no_filters
+from fleet_server.performing import perform
+from fleet_server.rollout import advance, unfinished, wants
+from fleet_server.rollout_commands import start
+from fleet_server.rollout_policy import Policy
+from fleet_server.rollout_state import ACTIVE, Fact, Rollout, create
+from fleet_server.store import Row, first, only
+from wire.errors import InputError, NotFoundError
+from wire.states import RolloutState, StageState
+
+log = logging.getLogger(__name__)
 
 
-def create_rollout(db: Database, digest: str, policy: Policy, now: float) -> Rollout:
-    """Plan the stages over the devices that the bundle fits, and begin.
+class Context(NamedTuple):
+    """What a tick needs besides the database."""
 
-    Raises NotFoundError (no such bundle), RefusedError (another rollout is active) or InputError (no device).
+    director: Director
+    now: float
+    filters: Filters = no_filters
+
+
+def create_rollout(
+    db: Database,
+    digest: str,
+    policy: Policy,
+    now: float,
+    by: str = "",
+    *,
+    filters: Filters = no_filters,
+    begin: bool = True,
+) -> Rollout:
+    """Draw stages and arms over the devices that the bundle fits, and begin (or stay ready).
+
+    Raises NotFoundError (no such bundle) or InputError (no device, and none may come later).
     """
-    row = first(db, "SELECT * FROM versions WHERE digest = ?", (digest,))
-    if row is None:
-        raise NotFoundError(
-            "unknown_bundle", f"there is no bundle {digest[:12]}", "see: tinyfleet model list"
-        )
-    manifest = decode_manifest(row["manifest"].encode())
-    _refuse_overlap(db)
+    fitting = Fitting(db, digest, policy.schema_change)
     rollout_id = db.execute(
         "INSERT INTO rollouts (digest, created_at, active, body) VALUES (?, ?, 1, '')", (digest, now)
     ).lastrowid
     assert rollout_id is not None  # noqa: S101 - an INSERT into a rowid table has one
-    fitting, refused = _sort_devices(db, manifest)
-    members = plan(rollout_id, fitting, policy)
-    rollout = start(create(rollout_id, manifest.ref(digest), policy, members))
-    _save(db, rollout)
-    _add_members(db, rollout_id, members, fitting, refused)
+    found = membership.sort(db, membership.everyone(db), policy, fitting, filters)
+    seats = draw(rollout_id, policy, found.fitting)
+    if not seats and not policy.dynamic:
+        raise InputError("no_devices", "no device can take this version", "see why: a rollout's dry run")
+    membership.write(db, rollout_id, seats, found)
+    rollout = create(rollout_id, fitting.manifest.ref(digest), policy)
+    counts = membership.describe(policy, seats, {})["stages"]
+    stages = [msgspec.structs.replace(s, **n) for s, n in zip(rollout.stages, counts, strict=True)]
+    rollout = msgspec.structs.replace(rollout, stages=tuple(stages))
+    rollout = start(rollout, now) if begin else rollout
+    _save(db, rollout, active=rollout.state in ACTIVE)
     events.record(
         db, now, "rollout", f"rollout {rollout_id}",
-        f"{manifest.model} v{manifest.version} to {len(members)} devices in {len(policy.stages)} stages, "
-        f"{len(refused)} do not fit",
+        f"{rollout.bundle.model} v{rollout.bundle.version} to {len(seats)} devices in "
+        f"{len(policy.stages)} stages, {len(found.refused)} do not fit{_said_by(by)}",
     )  # fmt: skip
     return rollout
 
 
-def change(db: Database, rollout_id: int, how: Callable[[Rollout], Rollout], now: float) -> Rollout:
-    """Apply an operator's command, such as :func:`fleet_server.rollout.pause`."""
+def dry_run(db: Database, digest: str, policy: Policy, *, filters: Filters = no_filters) -> Row:
+    """What :func:`create_rollout` would do now: ``{fits, stages, rejected, by_reason}``."""
+    fitting = Fitting(db, digest, policy.schema_change)
+    found = membership.sort(db, membership.everyone(db), policy, fitting, filters)
+    number = only(db, "SELECT ifnull(max(id), 0) + 1 AS next FROM rollouts")["next"]
+    return membership.describe(policy, draw(number, policy, found.fitting), found.refused)
+
+
+def change(
+    db: Database, rollout_id: int, how: Callable[[Rollout], Rollout], now: float, by: str = ""
+) -> Rollout:
+    """Apply an operator's command, such as :func:`fleet_server.rollout_commands.pause`."""
     before = load(db, rollout_id)
-    if how(before).state in ACTIVE and before.state not in ACTIVE:
-        _refuse_overlap(db)
     after = how(before)
-    _save(db, after)
-    if after.state is not before.state:
-        events.record(db, now, "rollout", f"rollout {rollout_id}", f"{before.state} -> {after.state}")
+    if after != before:
+        # Whatever it is now, the next tick finds out whether there is anything left to do.
+        _save(db, after, active=after.state is not RolloutState.READY)
+        what = (
+            f"{before.state} -> {after.state}" if after.state is not before.state else _changed(before, after)
+        )
+        events.record(db, now, "rollout", f"rollout {rollout_id}", f"{what}{_said_by(by)}")
     return after
 
 
-def tick(db: Database, director: Director, now: float) -> list[Rollout]:
-    """Move every active rollout on; returns those whose state changed."""
+def tick(
+    db: Database,
+    director: Director,
+    now: float,
+    *,
+    filters: Filters = no_filters,
+) -> list[Rollout]:
+    """Move every active rollout on, the one that goes first first; returns those that changed."""
+    context = Context(director, now, filters)
+    reach(db, now)
     changed = []
-    for row in list(db.query("SELECT id FROM rollouts WHERE active = 1 ORDER BY id")):
-        before = load(db, row["id"])
-        after, actions = advance(before, facts(db, before.id), now)
-        for action in actions:
-            _perform(db, director, after, action, now)
-        if after != before:
-            _save(db, after)
-            _tell(db, before, after, now)
-            changed.append(after)
+    claimed: set[str] = set()
+    for row in list(
+        db.query(
+            """SELECT id FROM rollouts WHERE active = 1
+               ORDER BY ifnull(json_extract(body, '$.policy.priority'), 0) DESC, id"""
+        )
+    ):
+        try:
+            with db.atomic():
+                after, moved = _move(db, row["id"], claimed, context)
+        except Exception as error:
+            log.exception("rollout %s", row["id"])
+            _report_broken(db, row["id"], error, now)
+        else:
+            changed += [after] if moved else []
     return changed
 
 
@@ -101,103 +141,93 @@ def load(db: Database, rollout_id: int) -> Rollout:
     return msgspec.json.decode(row["body"], type=Rollout)
 
 
-def facts(db: Database, rollout_id: int) -> list[Fact]:
-    """What the engine decides by, for every member device."""
-    rows = db.query(
-        """SELECT m.device, m.stage, m.previous_digest IS NOT NULL AS restorable,
-                  a.state, a.reason, a.issued_at, a.observed_at IS NOT NULL AS observed,
-                  r.state AS restored, r.issued_at AS restore_issued_at
-           FROM rollout_devices m
-           LEFT JOIN assignments a ON a.rollout = m.rollout AND a.device = m.device
-           LEFT JOIN assignments r ON r.restores = m.rollout AND r.device = m.device
-           WHERE m.rollout = ? AND m.stage IS NOT NULL ORDER BY m.device""",
-        (rollout_id,),
-    )
-    # SQLite has no booleans: strict=False takes its 0 and 1.
-    return [
-        msgspec.convert({k: v for k, v in row.items() if k != "reason" or v is not None}, Fact, strict=False)
-        for row in rows
-    ]
+def _move(db: Database, rollout_id: int, claimed: set[str], context: Context) -> tuple[Rollout, bool]:
+    """One rollout's tick; devices that it is not done with are added to ``claimed``."""
+    now = context.now
+    before = load(db, rollout_id)
+    admits = _admit(db, before, context)
+    finished = before.state is RolloutState.FINISHED
+    known = [_claimable(f, claimed) for f in facts(db, before, now, only_open=finished)]
+    judged = before.state in (RolloutState.RUNNING, RolloutState.PAUSED)
+    verdicts = gatekeeper.verdicts(db, before, known, now) if judged else ()
+    after, actions = advance(before, known, verdicts, now)
+    if _ended_stages(after) != _ended_stages(before):
+        gatekeeper.record_decision(db, before, known, now)
+    perform(db, context.director, after, actions, now)
+    active = admits or unfinished(after, known, actions)
+    if after != before or not active:
+        _save(db, after, active=active)
+    if after != before:
+        _tell(db, before, after, now)
+    claimed.update(f.device for f in known if wants(after, f))
+    return after, after != before
 
 
-def _refuse_overlap(db: Database) -> None:
-    running = first(db, "SELECT id FROM rollouts WHERE active = 1")
-    if running is not None:
-        raise RefusedError(
-            "rollout_active",
-            f"rollout {running['id']} is still active",
-            f"wait for it, or: tinyfleet rollout stop {running['id']}",
-        )
+def _admit(db: Database, rollout: Rollout, context: Context) -> bool:
+    """Take newcomers in; returns whether the rollout is to be looked at because of those to come."""
+    finished = rollout.state is RolloutState.FINISHED
+    if rollout.state not in (RolloutState.RUNNING, RolloutState.PAUSED) and not finished:
+        return False
+    if finished and not (rollout.policy.dynamic and membership.newest_of_model(db, rollout)):
+        return False
+    seats = membership.join(db, rollout, context.filters, context.now)
+    if seats:
+        events.record(
+            db, context.now, "rollout", f"rollout {rollout.id}",
+            f"{len(seats)} more devices take part: {', '.join(seat.device for seat in seats[:5])}",
+        )  # fmt: skip
+    return True
 
 
-def _sort_devices(db: Database, manifest: Manifest) -> tuple[dict[str, str | None], dict[str, str]]:
-    """Devices that the bundle fits, with their present digest; and why the others are refused."""
-    fitting: dict[str, str | None] = {}
-    refused: dict[str, str] = {}
-    for row in db.query("SELECT * FROM devices WHERE board IS NOT NULL"):
-        try:
-            check_fits(manifest, msgspec.convert(row, Hardware))
-        except FleetError as error:
-            refused[row["device"]] = f"{error.code}: {error.message}"
-        else:
-            fitting[row["device"]] = row["digest"]
-    return fitting, refused
+def _ended_stages(rollout: Rollout) -> int:
+    return sum(stage.state in (StageState.PASSED, StageState.FAILED) for stage in rollout.stages)
 
 
-def _add_members(
-    db: Database,
-    rollout_id: int,
-    members: Sequence[tuple[str, int]],
-    previous: dict[str, str | None],
-    refused: dict[str, str],
-) -> None:
-    rows: list[tuple[int, str, int | None, str | None, str | None]] = [
-        (rollout_id, device, stage, previous[device], None) for device, stage in members
-    ]
-    rows += [(rollout_id, device, None, None, why) for device, why in refused.items()]
-    db.conn.executemany("INSERT INTO rollout_devices VALUES (?, ?, ?, ?, ?)", rows)
+def _claimable(fact: Fact, claimed: set[str]) -> Fact:
+    return msgspec.structs.replace(fact, blocked=True) if fact.device in claimed else fact
 
 
-def _perform(db: Database, director: Director, rollout: Rollout, action: Action, now: float) -> None:
-    match action:
-        case Assign(device):
-            digest = rollout.bundle.digest
-            director.issue(db, device, digest, rollout.policy.device, now, rollout=rollout.id)
-        case Restore(device):
-            row = only(
-                db,
-                "SELECT previous_digest FROM rollout_devices WHERE rollout = ? AND device = ?",
-                (rollout.id, device),
-            )
-            digest = row["previous_digest"]
-            director.issue(db, device, digest, rollout.policy.device, now, restores=rollout.id)
-        case Settle(device, state):
-            reason = Reason.DEADLINE if state is UpdateState.TIMED_OUT else Reason.NONE
-            db.execute(
-                """UPDATE assignments SET state = ?, reason = ?, updated_at = ?
-                   WHERE rollout = ? AND device = ?""",
-                (state, reason, now, rollout.id, device),
-            )
+def _report_broken(db: Database, rollout_id: int, error: Exception, now: float) -> None:
+    counters.ROLLOUT_ERRORS.inc()
+    subject, message = f"rollout {rollout_id}", f"cannot be moved on: {str(error)[:200]}"
+    if events.alert(db, now, "critical", subject, message):
+        events.record(db, now, "rollout", subject, message)
 
 
-def _save(db: Database, rollout: Rollout) -> None:
+def _save(db: Database, rollout: Rollout, *, active: bool) -> None:
     db.execute(
         "UPDATE rollouts SET body = ?, active = ? WHERE id = ?",
-        (msgspec.json.encode(rollout).decode(), rollout.state in ACTIVE, rollout.id),
+        (msgspec.json.encode(rollout).decode(), active, rollout.id),
     )
+
+
+def _said_by(by: str) -> str:
+    return f", by {by}" if by else ""
+
+
+def _changed(before: Rollout, after: Rollout) -> str:
+    """Which stage a command that changes no state was about."""
+    for index, (old, new) in enumerate(zip(before.stages, after.stages, strict=True)):
+        if old.approved is not new.approved:
+            return f"stage {index + 1} approved"
+        if old.skip is not new.skip:
+            return f"stage {index + 1} skipped"
+    return "changed"
 
 
 def _tell(db: Database, before: Rollout, after: Rollout, now: float) -> None:
     subject = f"rollout {after.id}"
-    for index, (old, new) in enumerate(zip(before.stages, after.stages, strict=True)):
-        if old.state is not new.state:
-            message = f"stage {index + 1}: {old.state} -> {new.state}"
-            events.record(db, now, "stage", subject, message)
+    for index, new in enumerate(after.stages):
+        old = before.stages[index].state if index < len(before.stages) else StageState.SCHEDULED
+        if old is not new.state:
+            events.record(db, now, "stage", subject, f"stage {index + 1}: {old} -> {new.state}")
     if before.state is not after.state:
-        message = f"{before.state} -> {after.state}: {after.reason}"
-        events.record(db, now, "rollout", subject, message)
+        events.record(db, now, "rollout", subject, f"{before.state} -> {after.state}: {after.reason}")
+    elif before.reason != after.reason and after.reason:
+        events.record(db, now, "rollout", subject, after.reason)
+        events.alert(db, now, "warning", subject, after.reason)
+    bundle = f"{after.bundle.model} v{after.bundle.version}"
     if after.state is RolloutState.ROLLING_BACK and before.state is not after.state:
-        bundle = after.bundle
-        events.alert(
-            db, now, "critical", subject, f"{bundle.model} v{bundle.version} stopped: {after.reason}"
-        )
+        events.alert(db, now, "critical", subject, f"{bundle} stopped: {after.reason}")
+    if after.state is RolloutState.PAUSED and before.state is not after.state:
+        events.alert(db, now, "warning", subject, f"{bundle} paused: {after.reason}")

@@ -189,6 +189,57 @@ def m006_latency_by_board(db: Database) -> None:
 
 
 @MIGRATIONS()
+def m008_rollout_arms(db: Database) -> None:
+    """Control arms, retries, maintenance windows, and what a device said of itself as it said it.
+
+    Rollouts of before go on as they were planned: no control arm, no newcomers, no gates.
+    """
+    for column in (
+        "arm TEXT NOT NULL DEFAULT 'new'",
+        "lot REAL NOT NULL DEFAULT 0",
+        "attempts INTEGER NOT NULL DEFAULT 0",
+        "refused_reason TEXT",
+        "examined TEXT",
+    ):
+        db.execute(f"ALTER TABLE rollout_devices ADD COLUMN {column}")
+    for column in (
+        "replaced INTEGER NOT NULL DEFAULT 0",
+        "signed_at REAL NOT NULL DEFAULT 0",
+        "reached_at REAL",
+        "held INTEGER NOT NULL DEFAULT 0",
+        "opens_at REAL",
+        "closes_at REAL",
+        "withdrawn_at REAL",
+    ):
+        db.execute(f"ALTER TABLE assignments ADD COLUMN {column}")
+    db.execute("ALTER TABLE devices ADD COLUMN hardware TEXT")
+    db.execute("ALTER TABLE rollouts ADD COLUMN looked_at REAL NOT NULL DEFAULT 0")
+    db.execute("""
+        UPDATE devices SET hardware = json_object(
+            'target', target, 'board', board, 'numerics', numerics, 'runtime', runtime,
+            'ram_bytes', ram_bytes, 'flash_bytes', flash_bytes, 'format', format)
+        WHERE board IS NOT NULL""")
+    db.execute("UPDATE assignments SET signed_at = issued_at, reached_at = issued_at")
+    db.execute("""
+        UPDATE rollout_devices SET attempts = (
+            SELECT count(*) FROM assignments a
+            WHERE a.rollout = rollout_devices.rollout AND a.device = rollout_devices.device)""")
+    db.execute("UPDATE rollout_devices SET refused_reason = substr(refused, 1, instr(refused, ':') - 1)")
+    gates = ", ".join(f"'$.policy.gates.{gate}', json('null')" for gate in _GATES_OF_M008)
+    db.execute(f"""
+        UPDATE rollouts SET body = json_set(
+            body, '$.started_at', created_at, '$.policy.control', 0, '$.policy.dynamic', json('false'),
+            '$.policy.retry', json('{{"times": 0}}'), '$.policy.gates', json('{{}}'), {gates})""")  # noqa: S608 - constants
+    db.execute("CREATE INDEX assignments_unreached ON assignments (device) WHERE reached_at IS NULL")
+    db.execute("CREATE INDEX rollouts_active ON rollouts (active) WHERE active = 1")
+
+
+_GATES_OF_M008: Final = (
+    *("failures", "crashes", "accuracy", "errors", "latency", "confidence", "classes", "memory", "energy"),
+)
+
+
+@MIGRATIONS()
 def m009_gates(db: Database) -> None:
     """What the gates of rollouts add up, how they stand, and what each decision was made from."""
     db.execute("""

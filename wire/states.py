@@ -98,6 +98,8 @@ class Reason(StrEnum):
     SUPERSEDED = "superseded"
     WITHDRAWN = "withdrawn"
     """The director canceled the attempt."""
+    FELL_BACK = "fell_back"
+    """Confirmed, and later found to run something else by itself: only the server says this."""
     DEADLINE = "deadline"
 
 

@@ -7,72 +7,121 @@ from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from fleet_server import queries, rollout, rollout_driver
-from fleet_server.api.access import Caller, Number, RunningFleet
-from fleet_server.rollout import Policy, Rollout
+from fleet_server import queries, rollout_driver
+from fleet_server import rollout_commands as commands
+from fleet_server.api.access import CallerName, Number, RunningFleet
+from fleet_server.rollout_policy import MAX_STAGES, Policy
+from fleet_server.rollout_state import Rollout
 from wire.errors import InputError
 
-router = APIRouter(prefix="/api/v1", tags=["rollouts"], dependencies=[Caller])
-_COMMANDS: Final[dict[str, Callable[[Rollout], Rollout]]] = {
-    "pause": rollout.pause,
-    "resume": rollout.resume,
-    "stop": rollout.stop,
-    "rollback": rollout.roll_back,
-}
+router = APIRouter(prefix="/api/v1", tags=["rollouts"])
+Command = Literal["start", "approve", "pause", "resume", "skip", "stop", "abort", "rollback"]
+_DEVICE_KEYS: Final = frozenset({"report_every_ms", "trial_inferences"})
+_SERVERS_OWN: Final = frozenset({"begin_in_s", "begin_for_s", "cancel", "new_schema"})
 
 
 class NewRollout(BaseModel):
-    """Which version shall go out, and how."""
+    """Which version shall go out, and how: a policy, of which some keys may also be given beside it."""
 
     model: str
     version: int = Field(ge=1, le=2**31)
-    stages: list[float] = Field([0.1, 0.5, 1.0], min_length=1, max_length=20)
-    max_failed: float = Field(0.1, ge=0, le=1)
-    deadline_s: float = Field(3600.0, gt=0)
-    soak_s: float = Field(600.0, ge=0)
-    report_every_ms: int = Field(60_000, ge=100, le=86_400_000)
-    trial_inferences: int = Field(5, ge=0, le=100_000)
+    start: bool = True
+    """false: wait for the command ``start``."""
+    policy: dict[str, Any] = {}
+    """See docs/protocol.md; keys that are left out have defaults."""
+    stages: list[float] | None = None
+    max_failed: float | None = None
+    deadline_s: float | None = None
+    soak_s: float | None = None
+    report_every_ms: int | None = None
+    trial_inferences: int | None = None
 
 
 @router.post("/rollouts", status_code=201)
-def create_rollout(fleet: RunningFleet, new: NewRollout) -> dict[str, Any]:
-    """Begin to roll a version out over the devices that it fits."""
+def create_rollout(
+    fleet: RunningFleet, caller: CallerName, new: NewRollout, response: Response, dry_run: bool = False
+) -> dict[str, Any]:
+    """Begin to roll a version out over the devices that it fits; as a dry run, say only which those are."""
     digest = queries.version(fleet.store, new.model, new.version)["digest"]
     policy = _policy(new)
-    now = time.time()
-    created = fleet.store.write(lambda db: rollout_driver.create_rollout(db, digest, policy, now))
+    filters, now = fleet.filters, time.time()
+    if dry_run:
+        response.status_code = 200
+        return fleet.store.write(lambda db: rollout_driver.dry_run(db, digest, policy, filters=filters))
+    created = fleet.store.write(
+        lambda db: rollout_driver.create_rollout(
+            db, digest, policy, now, caller, filters=filters, begin=new.start
+        )
+    )
     return queries.rollout(fleet.store, created.id)
 
 
 @router.get("/rollouts")
-def list_rollouts(fleet: RunningFleet) -> list[dict[str, Any]]:
+def list_rollouts(fleet: RunningFleet, _caller: CallerName) -> list[dict[str, Any]]:
     """All rollouts, newest first."""
     return queries.rollouts(fleet.store)
 
 
 @router.get("/rollouts/{number}")
-def get_rollout(fleet: RunningFleet, number: Number) -> dict[str, Any]:
+def get_rollout(fleet: RunningFleet, _caller: CallerName, number: Number) -> dict[str, Any]:
     """One rollout with every device's part in it."""
     return queries.rollout(fleet.store, number)
 
 
 @router.post("/rollouts/{number}/{command}")
 def command_rollout(
-    fleet: RunningFleet, number: Number, command: Literal["pause", "resume", "stop", "rollback"]
+    fleet: RunningFleet,
+    caller: CallerName,
+    number: Number,
+    command: Command,
+    stage: int | None = Query(None, ge=1, le=MAX_STAGES + 1),
 ) -> dict[str, Any]:
-    """Pause, resume, stop (devices keep what they run) or roll back (they get what they ran before)."""
+    """Tell a rollout something; telling it again changes nothing.
+
+    start a ready one; approve a stage that waits; pause, resume; skip the rest of the current stage; stop
+    (who has begun may finish); abort (who has not confirmed never will); rollback (all get what they ran
+    before). ``stage``, from 1, is for approve and skip: which one is meant, if it is still that one's turn.
+    """
     now = time.time()
-    fleet.store.write(lambda db: rollout_driver.change(db, number, _COMMANDS[command], now))
+    how = _command(command, None if stage is None else stage - 1, now)
+    fleet.store.write(lambda db: rollout_driver.change(db, number, how, now, caller))
     return queries.rollout(fleet.store, number)
 
 
+def _command(name: Command, stage: int | None, now: float) -> Callable[[Rollout], Rollout]:
+    known: dict[Command, Callable[[Rollout], Rollout]] = {
+        "start": lambda rollout: commands.start(rollout, now),
+        "approve": lambda rollout: commands.approve(rollout, stage),
+        "pause": commands.pause,
+        "resume": commands.resume,
+        "skip": lambda rollout: commands.skip(rollout, stage),
+        "stop": commands.stop,
+        "abort": commands.abort,
+        "rollback": commands.roll_back,
+    }
+    return known[name]
+
+
 def _policy(new: NewRollout) -> Policy:
-    device = {"report_every_ms": new.report_every_ms, "trial_inferences": new.trial_inferences}
-    fields = new.model_dump(include={"stages", "max_failed", "deadline_s", "soak_s"})
+    """The policy that was asked for; InputError names the key that is wrong."""
+    flat = new.model_dump(exclude={"model", "version", "start", "policy"}, exclude_none=True)
+    device = new.policy.get("device", {})
+    asked: dict[str, Any] = {**new.policy, **{k: v for k, v in flat.items() if k not in _DEVICE_KEYS}}
     try:
-        return msgspec.convert({**fields, "device": device}, Policy)
-    except msgspec.ValidationError as error:
-        raise InputError("bad_policy", str(error), "stages rise and end with 1: [0.1, 0.5, 1.0]") from error
+        if isinstance(device, dict):
+            device = {**device, **{k: v for k, v in flat.items() if k in _DEVICE_KEYS}}
+            if own := sorted(_SERVERS_OWN & device.keys()):
+                raise _bad(f"the server itself decides {own[0]} - at `$.device`")
+        if device:
+            asked["device"] = device
+        # There and back, for JSON has no NaN and no infinity, and the policy is kept as JSON.
+        return msgspec.json.decode(msgspec.json.encode(msgspec.convert(asked, Policy)), type=Policy)
+    except (msgspec.ValidationError, RecursionError, OverflowError) as error:
+        raise _bad(str(error)[:300]) from error
+
+
+def _bad(message: str) -> InputError:
+    return InputError("bad_policy", message, "see the policy in docs/protocol.md")

@@ -28,7 +28,8 @@ _REASONS: Final = {
     Reason.SHADOW: "disagreed with the confirmed model",
     Reason.TRIAL_INTERRUPTED: "restarted during its trial",
     Reason.SUPERSEDED: "superseded by a newer assignment",
-    Reason.WITHDRAWN: "canceled",
+    Reason.WITHDRAWN: "withdrawn by the server",
+    Reason.FELL_BACK: "fell back by itself",
     Reason.DEADLINE: "silent past its deadline",
 }
 _OK: Final = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -33,20 +34,40 @@ class Track:
         stages = rollout["stages"]
         parts = self._stages.sync(range(len(stages)))
         for index, (stage, part) in enumerate(zip(stages, parts, strict=True)):
-            mine = [row for row in counts if row["stage"] == index and row["state"]]
-            states = {row["state"]: row["devices"] for row in mine}
+            states = _states(counts, index, released=stage["kind"] == "release")
             part.name.text = f"Stage {index + 1}"
-            part.share.text = f"up to {fmt.percent(stage['share'], 0)} of devices"
+            part.share.text = _whom(stage)
             part.state.show(stage["state"])
             part.progress.text = _progress(rollout, stage, states, now)
-            _fill(part.fills, states, stage["devices"])
+            _fill(part.fills, states, stage["devices"] - stage["control"])
+
+
+def _states(counts: Sequence[Row], index: int, *, released: bool) -> dict[str, int]:
+    """Exposed devices of a stage by state; those of the control arm are exposed with the release."""
+    states: Counter[str] = Counter()
+    for row in counts:
+        control = row["arm"] == "control"
+        if row["state"] and ((row["stage"] == index and not control) or (released and control)):
+            states[row["state"]] += row["devices"]
+    return states
+
+
+def _whom(stage: Row) -> str:
+    if stage["kind"] == "release":
+        return "the control devices too"
+    whom = {
+        "share": f"up to {fmt.percent(stage['share'], 0)} of devices",
+        "where": "devices of a filter",
+        "devices": "devices by name",
+    }[stage["kind"]]
+    return f"{whom}, {stage['control']} held back to compare" if stage["control"] else whom
 
 
 def _progress(rollout: Row, stage: Row, states: dict[str, int], now: float) -> str:
     sums = _by_tone(states)
     if not states:
         return f"{fmt.many(stage['devices'], 'device')}, none told yet"
-    said = f"{sums['ok']} of {stage['devices']} confirmed"
+    said = f"{sums['ok']} of {stage['devices'] - stage['control']} confirmed"
     if sums["bad"]:
         said += f", {sums['bad']} failed"
     if stage["state"] == "soaking":

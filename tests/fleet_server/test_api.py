@@ -112,8 +112,32 @@ def test_health_and_metrics_tell_the_state(client: httpx.Client) -> None:
 
 def test_a_rollout_without_devices_says_so(client: httpx.Client, make_bundle: Callable) -> None:
     push(client, make_bundle(1))
-    response = client.post("/api/v1/rollouts", json={"model": "watch", "version": 1})
+    response = client.post(
+        "/api/v1/rollouts", json={"model": "watch", "version": 1, "policy": {"dynamic": False}}
+    )
     assert (response.status_code, response.json()["code"]) == (400, "no_devices")
+    waiting = client.post("/api/v1/rollouts", json={"model": "watch", "version": 1}).json()
+    assert (waiting["state"], waiting["total"]) == ("running", 0)
+
+
+@pytest.mark.parametrize(
+    ("policy", "where"),
+    [
+        ({"stages": [0.5, 0.1, 1.0]}, "rise"),
+        ({"stages": [{"share": 2}]}, "$.stages[0].share"),
+        ({"paces": {}}, "paces"),
+        ({"gates": {"alpha": 3}}, "$.gates.alpha"),
+        ({"device": {"cancel": True}}, "$.device"),
+        ({"where": "board = 'x'"}, "filters"),
+    ],
+)
+def test_a_bad_policy_is_refused_with_the_path_of_the_key(
+    client: httpx.Client, make_bundle: Callable, policy: dict, where: str
+) -> None:
+    push(client, make_bundle(1))
+    response = client.post("/api/v1/rollouts", json={"model": "watch", "version": 1, "policy": policy})
+    assert response.status_code == 400
+    assert where in response.json()["message"]
 
 
 def test_the_admin_token_is_readable_by_its_owner_only(fleet: Fleet) -> None:

@@ -8,15 +8,16 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from fleet_server import counters, queries, reports, rollout_driver
 from fleet_server.fleet import Fleet
-from fleet_server.rollout import Policy
+from fleet_server.rollout_policy import Policy
 from fleet_server.settings import Settings
 from tests.fleet_server.fake_device import BOOT, FakeDevice
 from wire import topics
-from wire.errors import InputError, RefusedError
+from wire.errors import InputError
 from wire.messages import Status
 from wire.states import Presence, Reason, UpdateState
 from wire.trust import load_root
@@ -49,12 +50,18 @@ def _known(fleet: Fleet) -> list[dict]:
     return fleet.store.rows("SELECT device FROM devices WHERE board IS NOT NULL")
 
 
+def _rows(fleet: Fleet, sql: str) -> list[dict]:
+    return fleet.store.rows(sql)
+
+
 def _publish(fleet: Fleet, bundle) -> str:
     return fleet.registry.publish(*bundle, time.time()).digest
 
 
 def _roll(fleet: Fleet, digest: str, policy: Policy = POLICY) -> int:
-    return fleet.store.write(lambda db: rollout_driver.create_rollout(db, digest, policy, time.time())).id
+    return fleet.store.write(
+        lambda db: rollout_driver.create_rollout(db, digest, policy, time.time(), "test")
+    ).id
 
 
 def _state(fleet: Fleet, number: int) -> str:
@@ -113,13 +120,32 @@ def test_devices_that_the_version_does_not_fit_are_left_out_with_the_reason(
 ) -> None:
     digest = _publish(fleet, make_bundle(1, ram_bytes=200_000))
     with pytest.raises(InputError, match="no device can take this version"):
-        _roll(fleet, digest)
+        _roll(fleet, digest, msgspec.structs.replace(POLICY, dynamic=False))
+    number = _roll(fleet, digest)  # may yet find devices, and says why it has none
+    members = queries.rollout(fleet.store, number)["devices"]
+    assert {(m["state"], m["reason"]) for m in members} == {("rejected", "out_of_ram")}
+    assert _rows(fleet, "SELECT * FROM assignments") == []
 
 
-def test_a_second_rollout_waits_for_the_first(fleet, devices, make_bundle) -> None:
-    _roll(fleet, _publish(fleet, make_bundle(1)))
-    with pytest.raises(RefusedError, match="still active"):
-        _roll(fleet, _publish(fleet, make_bundle(2)))
+def test_a_second_rollout_gets_each_device_when_the_first_is_done_with_it(
+    fleet, devices, make_bundle
+) -> None:
+    first = _roll(fleet, _publish(fleet, make_bundle(1)))
+    second = _roll(fleet, _publish(fleet, make_bundle(2)))
+    told: dict[str, list[int]] = {device.name: [] for device in devices}
+
+    def step() -> bool:
+        for device in devices:
+            while not device.assignments.empty():
+                assignment = device.assignments.get()
+                told[device.name].append(assignment.bundle.version)
+                device.report(assignment, UpdateState.CONFIRMED)
+                device.observe(assignment)
+        return _state(fleet, second) == "finished"
+
+    until(step, "the second rollout is finished")
+    assert told == {device.name: [1, 2] for device in devices}
+    assert queries.rollout(fleet.store, first)["counts"] == {"succeeded": 4}
 
 
 def test_a_message_that_cannot_be_read_is_kept_counted_and_harms_nobody(fleet, devices, make_bundle) -> None:

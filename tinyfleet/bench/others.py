@@ -21,7 +21,7 @@ FIXED_THRESHOLD: Final = 0.2
 class FixedThreshold(Judge):
     """Stops when a fifth of the exposed devices failed to install; what the model does is not looked at."""
 
-    def verdicts(self, panels: dict[GateName, Panel], failures: Failed) -> list[Verdict]:
+    def verdicts(self, _panels: dict[GateName, Panel], failures: Failed) -> list[Verdict]:
         """Of one look."""
         failed = failures.exposed > 0 and failures.failed >= FIXED_THRESHOLD * failures.exposed
         return [Verdict(gate="installs", outcome="fail" if failed else "not_yet")]
@@ -37,7 +37,7 @@ class RepeatedTest(Judge):
         super().__init__(policy)
         self._critical = float(ndtri(1 - policy.gates.alpha))
 
-    def verdicts(self, panels: dict[GateName, Panel], failures: Failed) -> list[Verdict]:
+    def verdicts(self, panels: dict[GateName, Panel], _failures: Failed) -> list[Verdict]:
         """Of one look."""
         panel = panels["accuracy"]
         right_new, n_new = panel.totals[panel.treated].sum(), panel.weights[panel.treated].sum()

@@ -52,7 +52,7 @@ class Reports(NamedTuple):
 
 def live(rng: np.random.Generator, data: Subjects, devices: int, inferences: int) -> Lives:
     """Draw the devices' people, days and latencies."""
-    people = np.unique(data.subject)
+    people = np.unique(data.subject).astype(np.intp)
     person = people[rng.integers(0, len(people), devices)]
     recordings = {p: _recordings(data, p) for p in people}
     moment = np.stack([_life(rng, recordings[p], inferences) for p in person])

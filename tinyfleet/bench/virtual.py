@@ -92,7 +92,9 @@ class VirtualRollout:
         names = [f"d{index:05}" for index in range(devices)]
         self._row = {name: index for index, name in enumerate(names)}
         seats = draw(number, policy, [Candidate(name, True, frozenset()) for name in names])
-        self._facts = {seat.device: Fact(device=seat.device, stage=seat.stage, arm=seat.arm) for seat in seats}
+        self._facts = {
+            seat.device: Fact(device=seat.device, stage=seat.stage, arm=seat.arm) for seat in seats
+        }
         self._rollout: Rollout = rollout_commands.start(create(number, _BUNDLE, policy), 0.0)
         self._since = np.full(devices, np.inf)
         """From when on each device runs the new version."""
@@ -129,9 +131,9 @@ class VirtualRollout:
     def _report(self, device: int, window: int) -> None:
         treated = np.isfinite(self._since[device])
         world = self._world.new if treated and not self._control[device] else self._world.old
-        for name, series in world.items():
-            self._reported[name].totals[device, window] = series.totals[device, window]
-            self._reported[name].weights[device, window] = series.weights[device, window]
+        for metric, series in world.items():
+            self._reported[metric].totals[device, window] = series.totals[device, window]
+            self._reported[metric].weights[device, window] = series.weights[device, window]
         if treated:
             name = f"d{device:05}"
             self._facts[name] = msgspec.structs.replace(self._facts[name], observed=True)

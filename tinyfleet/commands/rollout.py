@@ -116,11 +116,15 @@ def follow(client: Client, number: int, every_s: float = 0.5) -> dict[str, Any]:
 def describe(rollout: dict[str, Any]) -> str:
     """One line: what goes where, how far it is, and why it ended."""
     bundle = rollout["bundle"]
-    stages = " ".join(f"{stage['share']:.0%}:{stage['state']}" for stage in rollout["stages"])
+    stages = " ".join(f"{_whom(stage)}:{stage['state']}" for stage in rollout["stages"])
     counts = ", ".join(f"{n} {state}" for state, n in sorted(rollout["counts"].items()))
     why = f" - {rollout['reason']}" if rollout["reason"] else ""
     head = f"rollout {rollout['id']}: {bundle['model']} v{bundle['version']} {rollout['state']}{why}"
     return f"{head} [{stages}] {counts or 'nobody yet'} of {rollout['total']}"
+
+
+def _whom(stage: dict[str, Any]) -> str:
+    return str(stage["kind"]) if stage["share"] is None else f"{stage['share']:.0%}"
 
 
 def _command(number: int, name: str, server: str | None, token_file: Any, as_json: bool) -> None:
