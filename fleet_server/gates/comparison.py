@@ -37,7 +37,8 @@ def compare(evidence: Compared, setting: Comparison, level: float, min_devices: 
     if fitted is None:
         return None
     margin = math.log1p(setting.margin) if metric.logarithmic else setting.margin
-    low, high = linear.interval(fitted, level)
+    # A bound that is broken in one direction only may use up the level in that direction.
+    low, high = linear.interval(fitted, 2 * level if setting.side == "worse" else level)
     return Found(
         _linear(metric, fitted.effect),
         (_linear(metric, low), _linear(metric, high)),

@@ -35,7 +35,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """The same for the absence of harm; a pass from log(1 / level) on."""
     estimate: float | None = None
     interval: tuple[float, float] | None = None
-    """Confidence sequence of the estimate at ``level``."""
+    """Confidence sequence of the estimate, each bound at ``level`` (at half of it for two-sided gates)."""
     treated: int = 0
     """Devices with the new version that it is about."""
     control: int = 0

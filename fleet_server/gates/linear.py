@@ -44,10 +44,12 @@ def fit(observed: Vector, treated: NDArray[np.bool_], covariates: Matrix, floor:
     ``floor`` is added to the residual standard deviation (in squares): what the measurement cannot
     resolve is no evidence. None where the data do not tell the effect from the covariates.
     """
-    basis, _ = np.linalg.qr(covariates)
-    indicator = treated.astype(np.float64)
-    indicator = indicator - basis @ (basis.T @ indicator)
-    residual = observed - basis @ (basis.T @ observed)
+    both = np.column_stack([treated.astype(np.float64), observed])
+    try:
+        explained = np.linalg.solve(covariates.T @ covariates, covariates.T @ both)
+    except np.linalg.LinAlgError:  # covariates that say the same
+        return None
+    indicator, residual = (both - covariates @ explained).T
     information = float(indicator @ indicator)
     freedom = len(observed) - covariates.shape[1] - 1
     if freedom < 1 or information < 1e-9:

@@ -48,9 +48,8 @@ def observe(panel: Panel, min_inferences: int) -> Observations:
     """
     treated = panel.treated
     calendar = panel.weights[treated].sum(axis=0)
-    values = np.full(len(treated), np.nan)
-    inferences = np.zeros(len(treated))
-    values[treated], inferences[treated] = _means(panel.totals[treated], panel.weights[treated])
+    inferences = panel.weights.sum(axis=1)
+    values = _ratio(panel.totals.sum(axis=1), inferences)
     values[~treated], inferences[~treated] = _means_by_calendar(
         panel.totals[~treated], panel.weights[~treated], calendar
     )
@@ -58,13 +57,8 @@ def observe(panel: Panel, min_inferences: int) -> Observations:
     return Observations(values[enough], treated[enough], panel.baseline[enough], panel.stratum[enough])
 
 
-def _means(totals: Array, weights: Array) -> tuple[Array, Array]:
-    """Mean of each device, and the inferences that it is of."""
-    counted = weights.sum(axis=1)
-    return _ratio(totals.sum(axis=1), counted), counted
-
-
 def _means_by_calendar(totals: Array, weights: Array, calendar: Array) -> tuple[Array, Array]:
+    """Mean of each device, and the inferences that it is of."""
     by_bin = np.where(weights > 0, calendar, 0.0)
     means = (_ratio(totals, weights) * by_bin).sum(axis=1)
     return _ratio(means, by_bin.sum(axis=1)), (weights * (calendar > 0)).sum(axis=1)
@@ -80,7 +74,7 @@ def covariates(observations: Observations) -> Array:
 
     A device without a past gets the mean one, and a column says so.
     """
-    strata = np.unique(observations.stratum)
+    strata = sorted(set(observations.stratum.tolist()))
     columns = [(observations.stratum == stratum).astype(np.float64) for stratum in strata]
     missing = np.isnan(observations.baseline)
     known = observations.baseline[~missing]

@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 import numpy as np
 
+from fleet_server.gates.judgement import settings
 from fleet_server.gates.policy import Comparison, Gates
 from fleet_server.rollout_policy import Policy
 from tinyfleet.bench import subjects
@@ -36,6 +37,7 @@ POLICY: Final = Policy(
     deadline_s=2 * WINDOW_S,
     gates=Gates(accuracy=Comparison(margin=0.0, weight=4.0)),
 )
+_STOPPED: Final = frozenset({RolloutState.ROLLING_BACK, RolloutState.STOPPED})
 Say = Callable[[str], None]
 
 
@@ -82,11 +84,68 @@ def run(cases: Sequence[Case], say: Say, processes: int) -> dict[tuple[str, Meth
     return endings
 
 
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The document that ``tinyfleet bench rollout --json`` prints."""
+
+    runs: int
+    """Rollouts without a regression, judged by the gates."""
+    devices: int
+    seed: int
+    alpha: float
+    false_stop_rate: float
+    drift_stop_rate: float
+    """Of rollouts of a harmless version while every device gets worse."""
+    detected: dict[str, Found]
+    """By regression."""
+    finished: dict[str, Found]
+    """Of harmless versions."""
+    baseline: dict[str, dict[str, Found]]
+    """The same streams, by other methods: a fixed threshold of installs, and a test that is repeated."""
+    endings: dict[str, list[tuple[int, float, str]]]
+    """Of each scenario under the gates: devices exposed, virtual seconds, and the gate, or how it ended."""
+
+
+def report(endings: dict[tuple[str, Method], list[Ending]], devices: int, seed: int) -> Report:
+    """Everything that there is to tell."""
+    by_gates = {
+        s.name: summarise(endings[s.name, "gates"]) for s in SCENARIOS if (s.name, "gates") in endings
+    }
+    harmful = {scenario.name for scenario in SCENARIOS if scenario.harmful}
+    return Report(
+        runs=by_gates[HARMLESS.name].runs,
+        devices=devices,
+        seed=seed,
+        alpha=POLICY.gates.alpha,
+        false_stop_rate=by_gates[HARMLESS.name].rate,
+        drift_stop_rate=by_gates["drift"].rate,
+        detected={name: found for name, found in by_gates.items() if name in harmful},
+        finished={name: found for name, found in by_gates.items() if name not in harmful},
+        baseline={
+            method: {name: summarise(each) for (name, by), each in endings.items() if by == method}
+            for method in _JUDGES
+            if method != "gates"
+        },
+        endings={
+            name: [(each.exposed, each.seconds, _how(each)) for each in found]
+            for (name, by), found in endings.items()
+            if by == "gates"
+        },
+    )
+
+
+def _how(ending: Ending) -> str:
+    """The gate, ``max_failed`` for the hard limit, or the state of one that was not stopped."""
+    if ending.state not in _STOPPED:
+        return str(ending.state)
+    gate = ending.reason.split(":")[0]
+    return gate if gate in (*settings(POLICY.gates), "installs") else "max_failed"
+
+
 def summarise(endings: Sequence[Ending]) -> Found:
     """Rates and medians."""
-    stopped = [each for each in endings if each.state in (RolloutState.ROLLING_BACK, RolloutState.STOPPED)]
+    stopped = [each for each in endings if each.state in _STOPPED]
     finished = [each.seconds for each in endings if each.state is RolloutState.FINISHED]
-    gates = [each.reason.split(":")[0] for each in stopped]
+    gates = [_how(each) for each in stopped]
     return Found(
         runs=len(endings),
         rate=len(stopped) / len(endings),

@@ -101,6 +101,7 @@ class VirtualRollout:
         control = [self._row[fact.device] for fact in self._facts.values() if fact.arm is Arm.CONTROL]
         self._control = np.zeros(devices, np.bool_)
         self._control[control] = True
+        self._failures = Failed("failures", 0, 0)
         self._reported: dict[GateName, Series] = {
             name: Series(np.zeros_like(series.totals), np.zeros_like(series.weights))
             for name, series in world.old.items()
@@ -152,11 +153,15 @@ class VirtualRollout:
             )
             for name, series in self._reported.items()
         }
-        exposed = [fact for fact in self._facts.values() if fact.reached_at is not None]
-        failed = sum(fact.state in UNSUCCESSFUL for fact in exposed)
-        return self._judge.verdicts(panels, Failed("failures", failed, len(exposed)))
+        return self._judge.verdicts(panels, self._failures)
 
     def _tick(self, now: float, verdicts: Sequence[Verdict]) -> None:
+        self._advance(now, verdicts)
+        exposed = [fact for fact in self._facts.values() if fact.reached_at is not None]
+        failed = sum(fact.state in UNSUCCESSFUL for fact in exposed)
+        self._failures = Failed("failures", failed, len(exposed))
+
+    def _advance(self, now: float, verdicts: Sequence[Verdict]) -> None:
         for _ in range(_TICKS):
             before = self._rollout
             self._rollout, actions = advance(before, list(self._facts.values()), verdicts, now)
@@ -185,4 +190,4 @@ class VirtualRollout:
 
     def _ending(self, now: float) -> Ending:
         exposed = sum(fact.state is not None for fact in self._facts.values())
-        return Ending(self._rollout.state, self._rollout.reason, exposed, now)
+        return Ending(self._rollout.state, self._rollout.reason, exposed, round(float(now), 1))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from tinyfleet.output import Json, emit, say
@@ -62,6 +63,38 @@ def mcu(
     if page is not None:
         _renew(page, text)
     emit({"runs": found, "flags": flagged, "checks": checked}, as_json, lambda: text)
+
+
+@app.command()
+def rollout(
+    runs: Annotated[int, typer.Option(min=1, help="Rollouts without a regression.")] = 1000,
+    harmful: Annotated[int, typer.Option(min=1, help="Rollouts of each kind of regression.")] = 50,
+    devices: Annotated[int, typer.Option(min=20, max=5000, help="Devices of each rollout.")] = 500,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first rollout; the next one's is one more.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, help="Processes to spread them over.")] = 2,
+    save: Annotated[Path | None, typer.Option(help="A file for the result, as --json prints it.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Whole rollouts in virtual time: false stops, and how soon regressions are seen.
+
+    A virtual fleet replays real answers to real people; engine and gates are the server's own, and they look
+    after every report. Beside them: a fixed threshold of failed installs, and a test that is repeated.
+    """
+    from tinyfleet.bench import rollouts
+    from tinyfleet.bench.tables import told
+
+    endings = rollouts.run(rollouts.plan(runs, harmful, devices, seed), say, processes)
+    found = rollouts.report(endings, devices, seed)
+    if save is not None:
+        _write(save, msgspec.json.format(msgspec.json.encode(found), indent=1))
+    emit(found, as_json, lambda: told(found))
+
+
+def _write(file: Path, data: bytes) -> None:
+    try:
+        file.write_bytes(data)
+    except OSError as error:
+        raise InputError("unwritable", f"cannot write {file}: {error.strerror}", "check the path") from error
 
 
 def _models(files: list[Path]) -> Iterator[tuple[str, bytes]]:
