@@ -11,6 +11,7 @@ import msgspec
 
 import boards
 from runtimes import runtime_version
+from wire import preprocess
 from wire.errors import FleetError, InputError
 from wire.limits import MAX_ROOT_BYTES
 from wire.messages import Hardware, Name
@@ -113,6 +114,7 @@ def hardware_of(board_name: str) -> Hardware:
         runtime=runtime_version(board.numerics),
         ram_bytes=board.model_ram_bytes,
         flash_bytes=board.slot_bytes,
+        preprocessing=preprocess.KINDS,
     )
 
 

@@ -35,6 +35,7 @@ from firmware_sim.weak_link import weak_link
 from firmware_sim.worn_sensor import WornSensor, always
 from wire.errors import FleetError, InputError
 from wire.messages import Hardware
+from wire.preprocess import KINDS
 from wire.states import NumericsFamily
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def mcu_hardware(board: str) -> Hardware:
         flash_bytes=known.slot_bytes,
         format="image",
         ops=tuple(sorted(EXECUTED)),
+        preprocessing=KINDS,
     )
 
 

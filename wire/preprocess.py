@@ -6,6 +6,8 @@ same int8 values bit for bit. A change of the arithmetic is a new ``kind``.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,8 @@ from wire.errors import InputError, RefusedError
 from wire.manifest import Preprocessing, TensorSpec
 from wire.states import Reason
 
+KINDS: Final = ("none", "standardise-v1")
+"""What this release can do; a device says so itself, and older ones are taken to know the first two."""
 Float = NDArray[np.float32]
 Int8 = NDArray[np.int8]
 
