@@ -82,6 +82,7 @@ def _restore(db: Database, director: Director, rollout: Rollout, device: str, no
         "SELECT previous_digest FROM rollout_devices WHERE rollout = ? AND device = ?",
         (rollout.id, device),
     )
+    db.execute("UPDATE assignments SET replaced = 1 WHERE restores = ? AND device = ?", (rollout.id, device))
     digest = row["previous_digest"]
     director.issue(db, device, digest, rollout.policy.device, now, restores=rollout.id)
 

@@ -110,8 +110,14 @@ class World:
             case Restore(device):
                 fact = self.facts[device]
                 assert fact.state not in (None, UpdateState.QUEUED), "only who has begun is restored"
-                assert fact.restored is None, "once"
-                self.change(device, restored=UpdateState.QUEUED, restore_issued_at=self.now)
+                again = fact.restored is UpdateState.FAILED and fact.restores <= self.policy.retry.times
+                assert fact.restored is None or again, "once, unless it failed for want of a link"
+                self.change(
+                    device,
+                    restored=UpdateState.QUEUED,
+                    restore_issued_at=self.now,
+                    restores=fact.restores + 1,
+                )
             case Settle(device, state):
                 self.change_quietly(device, state=state)
             case Join(device, stage):

@@ -101,10 +101,12 @@ class RolloutMachine(RuleBasedStateMachine):
         if device not in self.world.facts and self.world.rollout.state in open_states:
             self.world.join(device)
 
-    @rule(device=st.sampled_from(DEVICES))
-    def restored(self, device: str) -> None:
+    @rule(device=st.sampled_from(DEVICES), well=st.booleans())
+    def restored(self, device: str, well: bool) -> None:
         if self.world.facts[device].restored is UpdateState.QUEUED:
-            self.world.change(device, restored=UpdateState.ALREADY_INSTALLED)
+            end = UpdateState.ALREADY_INSTALLED if well else UpdateState.FAILED
+            reason = "none" if well else "link_lost"
+            self.world.change(device, restored=end, restore_reason=reason, restore_updated_at=self.world.now)
 
     @rule(verdicts=st.sampled_from([[], [PROOF]]))
     def judge(self, verdicts: list[Verdict]) -> None:
