@@ -66,7 +66,8 @@ def unfinished(rollout: Rollout, facts: Sequence[Fact], actions: Sequence[Action
         return bool(actions) or any(
             pending(f, rollout.policy) or unsettled(f) or unobserved(f) for f in facts
         )
-    return rollout.state in ACTIVE or bool(actions)
+    undoing = rollout.undone and any(restore_retrying(f, rollout.policy.retry) for f in facts)
+    return rollout.state in ACTIVE or bool(actions) or undoing
 
 
 def wants(rollout: Rollout, fact: Fact) -> bool:

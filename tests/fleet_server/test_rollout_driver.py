@@ -250,7 +250,7 @@ def test_an_urgent_rollout_goes_first_and_is_not_undone_by_the_slower_one(site: 
     assert set(site.runs.values()) == {3}
 
 
-def test_a_late_success_replaces_timed_out_and_an_undone_rollout_takes_it_back(site: Site) -> None:
+def test_a_late_success_replaces_timed_out(site: Site) -> None:
     site.hello("d0", "d1", runs=1)
     one = site.roll(2, msgspec.structs.replace(QUICK, max_failed=0.5))
     site.tick()
@@ -259,16 +259,23 @@ def test_a_late_success_replaces_timed_out_and_an_undone_rollout_takes_it_back(s
     assert site.states(one) == {"d0": "confirmed", "d1": "timed_out"}
     site.confirm("d1")
     assert site.states(one)["d1"] == "confirmed"
-    site.tick()
-    site.tick()
-    site.tick()
+    site.finish(one)
     assert site.states(one) == {"d0": "succeeded", "d1": "succeeded"}
-    two = site.roll(3, msgspec.structs.replace(QUICK, max_failed=0.0))
+
+
+def test_who_confirms_after_the_rollback_is_given_the_former_version_as_well(site: Site) -> None:
+    site.hello("d0", runs=1)
+    one = site.roll(2)
     site.tick()
+    site.command(one, commands.roll_back)
+    site.tick()
+    assert msgspec.json.decode(site.wish("d0")["policy"])["cancel"], "it had not begun, as far as is known"
     site.tick(100)
-    for _ in range(3):
-        site.tick(100)
-    assert site.shown(two)["state"] == "stopped"
+    assert site.shown(one)["state"] == "stopped"
+    site.confirm()  # but it had, and this was on its way
+    site.tick()
+    wish = site.wish("d0")
+    assert (wish["restores"], wish["digest"]) == (one, site.refs[1].digest)
 
 
 def test_going_back_is_tried_again_when_the_link_was_lost(site: Site) -> None:
