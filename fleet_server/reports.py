@@ -131,7 +131,8 @@ def _update_attempt(db: Database, report: Reported, now: float) -> None:
         # A rollout that was undone meanwhile has to take the version back, or to try that once more.
         db.execute(
             """UPDATE rollouts SET active = 1 WHERE active = 0 AND json_extract(body, '$.undone')
-                   AND id = (SELECT ifnull(rollout, restores) FROM assignments WHERE device = ? AND attempt = ?)""",
+                   AND id = (SELECT ifnull(rollout, restores) FROM assignments
+                             WHERE device = ? AND attempt = ?)""",
             (report.device, report.attempt),
         )
 

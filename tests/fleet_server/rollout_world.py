@@ -8,6 +8,7 @@ from fleet_server import pace
 from fleet_server import rollout as engine
 from fleet_server.draw import Candidate, draw, draw_late
 from fleet_server.gates.verdict import Verdict
+from fleet_server.member import late, members, unobserved
 from fleet_server.opening import opening_at
 from fleet_server.rollout_commands import start
 from fleet_server.rollout_policy import Policy
@@ -24,7 +25,7 @@ from fleet_server.rollout_state import (
     create,
 )
 from wire.messages import ModelRef
-from wire.states import SETTLED, RolloutState, StageState, UpdateState
+from wire.states import SETTLED, UNSUCCESSFUL, RolloutState, StageState, UpdateState
 
 BUNDLE = ModelRef(model="watch", version=2, digest="a" * 64)
 TRANSIENT = {"link_lost", "storage"}
@@ -65,6 +66,7 @@ class World:
         facts = list(self.facts.values())
         self.rollout, actions = engine.advance(before, facts, self.verdicts, self.now)
         assert (self.rollout, actions) == engine.advance(before, facts, self.verdicts, self.now)
+        self._check_passed(before, facts)
         for action in actions:
             self._do(before, action)
         if self.rollout == before and not actions:
@@ -157,6 +159,23 @@ class World:
             held=False,
             closes_at=closes_at,
         )
+
+    def _check_passed(self, before: Rollout, facts: list[Fact]) -> None:
+        """A stage that has just passed, and was not skipped: settled, observed, few failures, and proof."""
+        for index, stage in enumerate(before.stages):
+            new = self.rollout.stages[index]
+            if stage.state is new.state or new.state is not StageState.PASSED or new.skip:
+                continue
+            exposed = members(before, facts, index)
+            reached = [f for f in exposed if f.reached_at is not None]
+            assert reached or all(f.state in SETTLED for f in exposed)
+            overdue = {f.device for f in exposed if late(f, self.policy.deadline_s, self.now)}
+            bad = [f for f in exposed if f.device in overdue or f.state in UNSUCCESSFUL]
+            assert len(bad) <= self.policy.max_failed * len(exposed)
+            for fact in reached:
+                assert fact.device in overdue or (fact.state in SETTLED and not unobserved(fact))
+            if exposed and stage.kind != "release":
+                assert not any(v.need == "proof" and v.outcome != "pass" for v in self.verdicts)
 
     def check_pace(self) -> None:
         """In no stretch of time were more told than the fastest rate gives, plus one bucket."""

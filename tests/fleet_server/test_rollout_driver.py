@@ -1,5 +1,7 @@
 """Rollouts in the database, without a broker: who takes part, what is signed, what old rows become."""
 
+import contextlib
+import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +12,7 @@ import msgspec
 import pytest
 from sqlite_utils import Database
 
-from fleet_server import queries, reports, rollout_driver
+from fleet_server import counters, queries, reports, rollout_driver
 from fleet_server import rollout_commands as commands
 from fleet_server.director import open_director
 from fleet_server.gates.verdict import Verdict
@@ -21,7 +23,7 @@ from fleet_server.store import Row, Store
 from tests.fleet_server.fake_device import BOOT, HARDWARE
 from wire.errors import InputError
 from wire.messages import Hardware, ModelRef, Reported, Status, Telemetry
-from wire.states import NumericsFamily, Presence, Reason, UpdateState
+from wire.states import SETTLED, NumericsFamily, Presence, Reason, UpdateState
 from wire.trust import Policy as DevicePolicy
 
 QUICK = Policy(stages=(1.0,), control=0.0, deadline_s=60, soak_s=0)
@@ -95,11 +97,14 @@ class Site:
             "SELECT * FROM assignments WHERE device = ? ORDER BY sequence DESC LIMIT 1", (name,)
         )
 
-    def confirm(self, *names: str) -> None:
-        """Each does what it was last told, if it was told something new."""
+    def confirm(self, *names: str, stubborn: bool = False) -> None:
+        """Each does what it was last told, if it was told something new; ``stubborn``: it did already."""
         for name in names or [row["device"] for row in self.store.rows("SELECT device FROM devices")]:
             wish = self.wish(name)
-            if wish is None or wish["state"] not in ("queued", "timed_out"):
+            if wish is None or wish["state"] not in ("queued", "downloading", "timed_out"):
+                continue
+            if msgspec.json.decode(wish["policy"])["cancel"] and not stubborn:
+                self.report(name, wish["attempt"], UpdateState.CANCELED, Reason.WITHDRAWN)
                 continue
             self.runs[name] = next(v for v, ref in self.refs.items() if ref.digest == wish["digest"])
             self.report(name, wish["attempt"], UpdateState.CONFIRMED)
@@ -124,6 +129,11 @@ class Site:
             if self.shown(number)["state"] == "finished":
                 return
         raise AssertionError(self.shown(number))
+
+    def finish_all(self, ticks: int) -> None:
+        for _ in range(ticks):
+            self.confirm()
+            self.tick(10)
 
     def shown(self, number: int) -> Row:
         return queries.rollout(self.store, number)
@@ -250,6 +260,74 @@ def test_an_urgent_rollout_goes_first_and_is_not_undone_by_the_slower_one(site: 
     assert set(site.runs.values()) == {3}
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_several_rollouts_over_restless_devices_all_end_and_leave_nobody_between(
+    site: Site, seed: int
+) -> None:
+    chance = random.Random(seed)
+    names = [f"d{i}" for i in range(12)]
+    site.hello(*names, runs=1)
+    errors = counters.ROLLOUT_ERRORS._value.get()
+    numbers: list[int] = []
+    for _ in range(60):
+        if len(numbers) < 4 and chance.random() < 0.15:
+            policy = Policy(
+                stages=chance.choice([(1.0,), (0.3, 1.0)]),
+                control=chance.choice([0.0, 0.3]),
+                max_failed=chance.choice([0.0, 0.3, 1.0]),
+                deadline_s=60,
+                soak_s=5,
+                priority=chance.choice([0, 0, 5]),
+                pace=chance.choice([None, Pace(per_minute=30)]),
+            )
+            numbers.append(site.roll(chance.choice([1, 2, 3]), policy))
+        for name in chance.sample(names, 4):
+            _something_happens(site, name, chance)
+        if numbers and chance.random() < 0.1:
+            with contextlib.suppress(InputError):
+                how = chance.choice([commands.pause, commands.resume, commands.skip, commands.roll_back])
+                site.command(chance.choice(numbers), how)
+        site.tick(chance.choice([1, 5, 20]))
+    for name in names:
+        site.status(name, Presence.ONLINE)
+    for _ in range(200):
+        for number in numbers:
+            with contextlib.suppress(InputError):
+                site.command(number, commands.resume)
+        site.confirm()
+        site.tick(10)
+        if not site.store.row("SELECT 1 FROM rollouts WHERE active = 1 AND body NOT LIKE '%finished%'"):
+            break
+    site.finish_all(4)
+    assert counters.ROLLOUT_ERRORS._value.get() == errors
+    assert {site.shown(n)["state"] for n in numbers} <= {"finished", "stopped"}
+    for name in names:
+        wish = site.wish(name)
+        if wish is not None and wish["state"] in ("confirmed", "succeeded", "already_installed"):
+            assert site.refs[site.runs[name]].digest == wish["digest"], name
+        assert wish is None or wish["state"] in SETTLED, (name, wish["state"])
+
+
+def _something_happens(site: Site, name: str, chance: random.Random) -> None:
+    wish = site.wish(name)
+    what = chance.choice(["confirm", "confirm", "fail", "link", "work", "leave", "come", "fall_back"])
+    if what == "leave":
+        site.status(name, Presence.OFFLINE)
+    elif what == "come":
+        site.status(name, Presence.ONLINE)
+    elif what == "fall_back" and chance.random() < 0.1:
+        site.runs[name] = 1
+        site.report(name, None, None)
+    elif what == "confirm":
+        site.confirm(name)
+    elif wish is not None and wish["state"] == "queued":
+        state, reason = {
+            "fail": (UpdateState.ROLLED_BACK, Reason.SELF_TEST),
+            "link": (UpdateState.FAILED, Reason.LINK_LOST),
+        }.get(what, (UpdateState.DOWNLOADING, Reason.NONE))
+        site.report(name, wish["attempt"], state, reason)
+
+
 def test_a_late_success_replaces_timed_out(site: Site) -> None:
     site.hello("d0", "d1", runs=1)
     one = site.roll(2, msgspec.structs.replace(QUICK, max_failed=0.5))
@@ -272,7 +350,7 @@ def test_who_confirms_after_the_rollback_is_given_the_former_version_as_well(sit
     assert msgspec.json.decode(site.wish("d0")["policy"])["cancel"], "it had not begun, as far as is known"
     site.tick(100)
     assert site.shown(one)["state"] == "stopped"
-    site.confirm()  # but it had, and this was on its way
+    site.confirm(stubborn=True)  # but it had, and this was on its way
     site.tick()
     wish = site.wish("d0")
     assert (wish["restores"], wish["digest"]) == (one, site.refs[1].digest)
