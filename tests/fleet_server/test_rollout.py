@@ -171,10 +171,10 @@ class RolloutMachine(RuleBasedStateMachine):
                 assert fact.attempts >= 1
             elif world.rollout.undone:
                 assert fact.restored in SETTLED or fact.state in (None, UpdateState.CANCELED)
-            if world.rollout.aborted and fact.state in (UpdateState.CANCELED, UpdateState.TIMED_OUT):
-                assert fact.device in world.withdrawn
             if world.rollout.aborted:
                 assert fact.state is None or fact.state in SETTLED
+                ended_itself = fact.state not in (UpdateState.CANCELED, UpdateState.TIMED_OUT)
+                assert ended_itself or fact.device in world.withdrawn or fact.restored is not None
 
 
 TestAnyOrderOfOutcomes = RolloutMachine.TestCase
@@ -438,6 +438,12 @@ def test_an_aborted_device_is_withdrawn_and_a_confirmed_one_is_left() -> None:
     assert aborted.state is RolloutState.STOPPED
     _, actions = engine.advance(commands.stop(running), facts, (), 1)
     assert [a.device for a in actions] == ["b"], "who has begun may finish"
+
+
+def test_a_rollback_leaves_devices_alone_that_another_rollout_has_taken() -> None:
+    rolling = commands.roll_back(_rollout(ONE_STAGE))
+    facts = [_at(UpdateState.SUCCEEDED), _at(UpdateState.SUCCEEDED, device="taken", away=True)]
+    assert [a.device for a in engine.advance(rolling, facts, (), 1)[1]] == ["d1"]
 
 
 def test_a_device_that_confirms_after_the_rollback_is_restored_too() -> None:
