@@ -29,6 +29,9 @@ from wire.states import SETTLED, UNSUCCESSFUL, RolloutState, StageState, UpdateS
 
 BUNDLE = ModelRef(model="watch", version=2, digest="a" * 64)
 TRANSIENT = {"link_lost", "storage"}
+POLICY = Policy(stages=(0.1, 0.5, 1.0), control=0.0, max_failed=0.1, deadline_s=100, soak_s=10)
+ONE_STAGE = Policy(stages=(1.0,), control=0.0, deadline_s=100, soak_s=0)
+DEVICES = [f"d{i:02}" for i in range(20)]
 
 
 def seated(number: int, policy: Policy, devices: list[str], restorable: bool = True) -> list[Fact]:
@@ -185,3 +188,23 @@ class World:
         newest = self.tokens_spent[-1:]
         for told, since in enumerate(reversed(self.tokens_spent), start=1):
             assert told <= rate * (newest[0] - since) + max(1.0, rate * pace.BURST_S) + 1e-6
+
+
+def rollout_of(policy: Policy) -> Rollout:
+    return start(create(1, BUNDLE, policy), 0.0)
+
+
+def ticked(rollout: Rollout, facts: list[Fact], now: float, *verdicts: Verdict) -> Rollout:
+    return engine.advance(rollout, facts, verdicts, now)[0]
+
+
+def member_at(state: UpdateState, **how: object) -> Fact:
+    return Fact(
+        **{"device": "d1", "stage": 0, "state": state, "attempts": 1, "issued_at": 0, "reached_at": 0, **how}
+    )
+
+
+def confirm_all(world: World) -> None:
+    for fact in list(world.facts.values()):
+        if fact.state is UpdateState.QUEUED and fact.device in world.online and not fact.held:
+            world.change(fact.device, state=UpdateState.CONFIRMED, observed=True)
