@@ -232,3 +232,16 @@ def _ten_thousand(db: Database) -> None:
            VALUES (?, 1, 1, 'online', 'b', ?)""",
         [(f"d{i:05}", hardware) for i in range(10_000)],
     )
+
+
+def test_two_rollouts_are_undone_one_after_the_other(site: Site) -> None:
+    site.hello("d0", runs=1)
+    for version in (2, 3):
+        site.finish(site.roll(version))
+    two, three = (row["id"] for row in reversed(queries.rollouts(site.store)))
+    for number, version in ((three, 2), (two, 1)):
+        site.command(number, commands.roll_back)
+        site.finish_all(3)
+        assert site.shown(number)["state"] == "stopped"
+        site.confirm()
+        assert site.runs["d0"] == version
