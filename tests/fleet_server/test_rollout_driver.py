@@ -245,3 +245,58 @@ def test_two_rollouts_are_undone_one_after_the_other(site: Site) -> None:
         assert site.shown(number)["state"] == "stopped"
         site.confirm()
         assert site.runs["d0"] == version
+
+
+def test_what_a_broken_rollout_has_begun_is_undone_and_the_others_go_on(site: Site, monkeypatch) -> None:
+    site.hello("d0", "d1", runs=1)
+    broken = site.roll(2, msgspec.structs.replace(QUICK, priority=1))
+    real = type(site.director).issue
+
+    def issue(self, db, device, digest, *args, **how):
+        attempt = real(self, db, device, digest, *args, **how)
+        if how["rollout"] == broken:
+            raise OSError("no more")
+        return attempt
+
+    monkeypatch.setattr(type(site.director), "issue", issue)
+    other = site.roll(3)
+    site.tick()
+    assert {site.wish(name)["rollout"] for name in ("d0", "d1")} == {other}
+    assert set(site.states(broken).values()) == {None}
+    assert any("cannot be moved on: no more" in a["message"] for a in queries.open_alerts(site.store))
+
+
+def test_of_equal_rollouts_the_older_keeps_its_devices_until_it_is_done(site: Site) -> None:
+    site.hello("d0", runs=1)
+    older, younger = site.roll(2), site.roll(3)
+    for _ in range(3):
+        site.tick()
+        assert site.wish("d0")["rollout"] == older
+    site.finish(younger)
+    assert site.runs["d0"] == 3
+
+
+def test_the_deadline_of_a_device_that_was_away_begins_when_it_is_seen(site: Site) -> None:
+    site.hello("d0", "d1", runs=1)
+    site.status("d1", Presence.OFFLINE)
+    site.now += 1
+    one = site.roll(2, msgspec.structs.replace(QUICK, max_failed=1.0))
+    site.tick()
+    site.confirm("d0")
+    for _ in range(4):
+        site.tick(100)
+    assert site.states(one) == {"d0": "succeeded", "d1": "queued"}
+    site.status("d1", Presence.ONLINE)
+    site.tick(50)
+    assert site.states(one)["d1"] == "queued"
+    site.tick(61)
+    assert site.states(one)["d1"] == "timed_out"
+
+
+def test_a_success_that_is_said_again_stays_one(site: Site) -> None:
+    site.hello("d0")
+    one = site.roll(1, msgspec.structs.replace(QUICK, dynamic=False))
+    site.finish(one)
+    assert site.states(one) == {"d0": "succeeded"}
+    site.report("d0", site.wish("d0")["attempt"], UpdateState.CONFIRMED)
+    assert site.states(one) == {"d0": "succeeded"}
