@@ -70,12 +70,11 @@ class Director:
         policy = _timed(msgspec.json.decode(row["policy"], type=Policy), opening, now)
         sequence = self._sign_again(db, row, policy, now)
         db.execute(
-            """UPDATE assignments SET policy = ?, held = ?, opens_at = ?, closes_at = ?, reached_at =
+            """UPDATE assignments SET held = ?, opens_at = ?, closes_at = ?, reached_at =
                    (SELECT ? FROM devices d WHERE d.device = assignments.device AND d.presence = 'online')
                WHERE device = ? AND sequence = ?""",
-            (msgspec.json.encode(policy).decode(), opening.opens_at > now,
-             opening.opens_at, opening.closes_at, now, device, sequence),
-        )  # fmt: skip
+            (opening.opens_at > now, opening.opens_at, opening.closes_at, now, device, sequence),
+        )
 
     def withdraw(self, db: Database, rollout: int, device: str, now: float) -> None:
         """Sign a rollout's present attempt again, as canceled: the device never confirms it from then on."""
@@ -83,8 +82,8 @@ class Director:
         policy = replace(msgspec.json.decode(row["policy"], type=Policy), cancel=True)
         sequence = self._sign_again(db, row, policy, now)
         db.execute(
-            "UPDATE assignments SET policy = ?, withdrawn_at = ? WHERE device = ? AND sequence = ?",
-            (msgspec.json.encode(policy).decode(), now, device, sequence),
+            "UPDATE assignments SET withdrawn_at = ? WHERE device = ? AND sequence = ?",
+            (now, device, sequence),
         )
 
     def renew(self, db: Database, now: float) -> int:
@@ -108,10 +107,11 @@ class Director:
         device, sequence = row["device"], _next_sequence(db, row["device"])
         payload, expires_at = self._sign(db, device, sequence, row["attempt"], row["digest"], policy, now)
         db.execute(
-            """UPDATE assignments SET sequence = ?, payload = ?, expires_at = ?, signed_at = ?, published = 0
-               WHERE device = ? AND sequence = ?""",
-            (sequence, payload, expires_at, now, device, row["sequence"]),
-        )
+            """UPDATE assignments SET sequence = ?, payload = ?, expires_at = ?, policy = ?, signed_at = ?,
+                   published = 0 WHERE device = ? AND sequence = ?""",
+            (sequence, payload, expires_at, msgspec.json.encode(policy).decode(), now,
+             device, row["sequence"]),
+        )  # fmt: skip
         return sequence
 
     def _sign(

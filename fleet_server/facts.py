@@ -28,18 +28,21 @@ def facts(db: Database, rollout: Rollout, now: float, *, only_open: bool = False
         SELECT m.device, m.stage, m.arm, m.previous_digest IS NOT NULL, m.attempts,
                a.state, ifnull(a.reason, 'none'), a.issued_at, {_REACHED}, a.updated_at,
                a.observed_at IS NOT NULL, ifnull(a.held, 0), a.closes_at, a.withdrawn_at,
-               r.state, r.issued_at,
-               (SELECT ifnull(x.rollout, x.restores) IS NOT m.rollout FROM assignments x
+               r.state, r.issued_at, ifnull(r.reason, 'none'), r.updated_at,
+               (SELECT count(*) FROM assignments x WHERE x.restores = m.rollout AND x.device = m.device),
+               (SELECT ifnull(x.rollout, x.restores) IS NOT m.rollout AND x.digest IS NOT a.digest
+                FROM assignments x
                 WHERE a.device IS NOT NULL AND x.device = m.device ORDER BY x.sequence DESC LIMIT 1),
                {_overtaken(_later(db, rollout))}
         FROM rollout_devices m
         LEFT JOIN assignments a ON a.rollout = m.rollout AND a.device = m.device AND a.replaced = 0
         LEFT JOIN assignments r ON r.restores = m.rollout AND r.device = m.device
+                                AND r.replaced = 0
         WHERE m.rollout = :rollout AND m.stage IS NOT NULL {_OPEN if only_open else ""}
         ORDER BY m.lot, m.device"""  # noqa: S608 - constants and integers of ours
     rows = db.execute(query, {"rollout": rollout.id, "now": now}).fetchall()
     # SQLite has no booleans: strict=False takes its 0 and 1.
-    return msgspec.convert([(*row[:16], bool(row[16]), row[17]) for row in rows], list[Fact], strict=False)
+    return msgspec.convert([(*row[:19], bool(row[19]), row[20]) for row in rows], list[Fact], strict=False)
 
 
 def reach(db: Database, now: float) -> None:

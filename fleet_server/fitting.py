@@ -6,7 +6,8 @@ import msgspec
 from sqlite_utils import Database
 
 from fleet_server.store import Row, first
-from wire.errors import FleetError, NotFoundError, RefusedError
+from wire.errors import FleetError, NotFoundError
+from wire.fit import check_schema
 from wire.manifest import Manifest, decode_manifest
 from wire.messages import Hardware
 from wire.part import check_fits
@@ -69,19 +70,3 @@ def manifest_of(db: Database, digest: str) -> Manifest:
             "unknown_bundle", f"there is no bundle {digest[:12]}", "see: tinyfleet model list"
         )
     return decode_manifest(row["manifest"].encode())
-
-
-def check_schema(old: Manifest, new: Manifest) -> None:
-    """RefusedError when ``new`` takes other windows or gives other classes than ``old``.
-
-    Shapes count without the batch. A model without labels says nothing of what its classes mean.
-    """
-    shapes = (old.input.shape[1:], old.output.shape[1:]), (new.input.shape[1:], new.output.shape[1:])
-    relabelled = old.labels and new.labels and old.labels != new.labels
-    if shapes[0] != shapes[1] or relabelled:
-        what = "labels" if relabelled else "shapes"
-        raise RefusedError(
-            "schema",
-            f"{new.model} v{new.version} has other {what} than {old.model} v{old.version}, which runs there",
-            "allow it with schema_change if the application is ready for it",
-        )

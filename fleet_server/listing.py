@@ -52,7 +52,7 @@ _MEMBERS: Final = _Table(
                r.state AS restored, r.downloaded_bytes AS restore_downloaded_bytes
         FROM rollout_devices m
         LEFT JOIN assignments a ON a.rollout = m.rollout AND a.device = m.device AND a.replaced = 0
-        LEFT JOIN assignments r ON r.restores = m.rollout AND r.device = m.device
+        LEFT JOIN assignments r ON r.restores = m.rollout AND r.device = m.device AND r.replaced = 0
         WHERE m.rollout = :rollout""",
     search="""device || ' ' || ifnull(replace(state, '_', ' '), 'waiting') || ' '
         || ifnull(replace(reason, '_', ' '), '') || ' ' || ifnull(detail, '') || ' ' || ifnull(refused, '')

@@ -44,10 +44,23 @@ def due(fact: Fact, policy: Policy, now: float) -> bool:
     """It is to be assigned now, as far as it depends on the device."""
     if not pending(fact, policy) or fact.blocked:
         return False
-    if not retrying(fact, policy.retry):
-        return True
-    back_off = policy.retry.after_s * 2.0 ** (fact.attempts - 1)
-    return fact.updated_at is None or now - fact.updated_at >= back_off
+    return not retrying(fact, policy.retry) or _waited(policy.retry, fact.attempts, fact.updated_at, now)
+
+
+def restore_retrying(fact: Fact, retry: Retry) -> bool:
+    """Going back failed for a reason that may pass."""
+    transient = fact.restored is UpdateState.FAILED and fact.restore_reason in TRANSIENT
+    return transient and not fact.away and fact.restores <= retry.times
+
+
+def restore_due(fact: Fact, retry: Retry, now: float) -> bool:
+    """It shall try to go back once more, now."""
+    return restore_retrying(fact, retry) and _waited(retry, fact.restores, fact.restore_updated_at, now)
+
+
+def _waited(retry: Retry, attempts: int, ended_at: float | None, now: float) -> bool:
+    """Whether the back-off after so many attempts is over."""
+    return ended_at is None or now - ended_at >= retry.after_s * 2.0 ** (attempts - 1)
 
 
 def unsettled(fact: Fact) -> bool:

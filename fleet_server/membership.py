@@ -131,12 +131,12 @@ def describe(policy: Policy, seats: Sequence[Seat], refused: dict[str, Refusal])
 
 
 def newest_of_model(db: Database, rollout: Rollout) -> bool:
-    """Whether no later rollout of the model is going on, ready or finished."""
+    """Whether no later rollout of the model goes on or has finished: it says what newcomers shall run."""
     row = only(
         db,
         """SELECT count(*) AS n FROM rollouts r WHERE r.id > ? AND
                json_extract(r.body, '$.bundle.model') = ?
-               AND json_extract(r.body, '$.state') NOT IN ('stopped', 'rolling_back')""",
+               AND json_extract(r.body, '$.state') NOT IN ('ready', 'stopped', 'rolling_back')""",
         (rollout.id, rollout.bundle.model),
     )
     return not row["n"]

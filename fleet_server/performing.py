@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from sqlite_utils import Database
 
 from fleet_server.director import Director
@@ -22,6 +23,7 @@ from fleet_server.rollout_state import (
 )
 from fleet_server.store import only
 from wire.states import Reason, UpdateState
+from wire.trust import Policy as DevicePolicy
 
 
 def perform(
@@ -72,8 +74,9 @@ def _assign(
            WHERE rollout = ? AND device = ?""",
         (former, rollout.id, device),
     )
-    digest, policy = rollout.bundle.digest, rollout.policy.device
-    director.issue(db, device, digest, policy, now, rollout=rollout.id, opening=opening)
+    director.issue(
+        db, device, rollout.bundle.digest, _device_policy(rollout), now, rollout=rollout.id, opening=opening
+    )
 
 
 def _restore(db: Database, director: Director, rollout: Rollout, device: str, now: float) -> None:
@@ -82,8 +85,13 @@ def _restore(db: Database, director: Director, rollout: Rollout, device: str, no
         "SELECT previous_digest FROM rollout_devices WHERE rollout = ? AND device = ?",
         (rollout.id, device),
     )
+    db.execute("UPDATE assignments SET replaced = 1 WHERE restores = ? AND device = ?", (rollout.id, device))
     digest = row["previous_digest"]
-    director.issue(db, device, digest, rollout.policy.device, now, restores=rollout.id)
+    director.issue(db, device, digest, _device_policy(rollout), now, restores=rollout.id)
+
+
+def _device_policy(rollout: Rollout) -> DevicePolicy:
+    return msgspec.structs.replace(rollout.policy.device, new_schema=rollout.policy.schema_change)
 
 
 def _settle(db: Database, rollout: Rollout, device: str, state: UpdateState, now: float) -> None:

@@ -17,7 +17,7 @@ from wire.states import SETTLED
 MAX_PAGE: Final = 1000
 _WANTED: Final = """
     SELECT v.model AS model, max(v.version) AS version FROM rollouts r JOIN versions v USING (digest)
-    WHERE json_extract(r.body, '$.state') NOT IN ('stopped', 'rolling_back') GROUP BY v.model"""
+    WHERE json_extract(r.body, '$.state') NOT IN ('ready', 'stopped', 'rolling_back') GROUP BY v.model"""
 
 
 def models(store: Store) -> list[Row]:
@@ -109,7 +109,7 @@ def rollout(store: Store, number: int) -> Row:
                   r.state AS restored, r.downloaded_bytes AS restore_downloaded_bytes
            FROM rollout_devices m
            LEFT JOIN assignments a ON a.rollout = m.rollout AND a.device = m.device AND a.replaced = 0
-           LEFT JOIN assignments r ON r.restores = m.rollout AND r.device = m.device
+           LEFT JOIN assignments r ON r.restores = m.rollout AND r.device = m.device AND r.replaced = 0
            WHERE m.rollout = ? ORDER BY m.stage, m.device""",
         (number,),
     )

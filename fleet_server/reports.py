@@ -127,11 +127,12 @@ def _update_attempt(db: Database, report: Reported, now: float) -> None:
             "attempt": report.attempt,
         },
     ).rowcount
-    if changed and report.state is UpdateState.CONFIRMED:
-        # A rollout that was undone meanwhile has to take the version back.
+    if changed and report.state in (UpdateState.CONFIRMED, UpdateState.FAILED):
+        # A rollout that was undone meanwhile has to take the version back, or to try that once more.
         db.execute(
             """UPDATE rollouts SET active = 1 WHERE active = 0 AND json_extract(body, '$.undone')
-                   AND id = (SELECT rollout FROM assignments WHERE device = ? AND attempt = ?)""",
+                   AND id = (SELECT ifnull(rollout, restores) FROM assignments
+                             WHERE device = ? AND attempt = ?)""",
             (report.device, report.attempt),
         )
 

@@ -18,7 +18,16 @@ import msgspec
 
 from fleet_server.assigning import MOST, assign, reschedule
 from fleet_server.gates.verdict import Verdict
-from fleet_server.member import failed, late, members, pending, unobserved, unsettled
+from fleet_server.member import (
+    failed,
+    late,
+    members,
+    pending,
+    restore_due,
+    restore_retrying,
+    unobserved,
+    unsettled,
+)
 from fleet_server.rollout_stage import step_stage
 from fleet_server.rollout_state import (
     ACTIVE,
@@ -45,7 +54,7 @@ def advance(rollout: Rollout, facts: Sequence[Fact], verdicts: Sequence[Verdict]
         case RolloutState.ROLLING_BACK:
             return _roll_back(rollout, facts, now)
         case RolloutState.STOPPED:
-            return rollout, _leave(rollout, facts)
+            return rollout, _leave(rollout, facts, now)
         case RolloutState.FINISHED:
             return _tend(rollout, facts, now)
     return rollout, []
@@ -57,7 +66,8 @@ def unfinished(rollout: Rollout, facts: Sequence[Fact], actions: Sequence[Action
         return bool(actions) or any(
             pending(f, rollout.policy) or unsettled(f) or unobserved(f) for f in facts
         )
-    return rollout.state in ACTIVE or bool(actions)
+    undoing = rollout.undone and any(restore_retrying(f, rollout.policy.retry) for f in facts)
+    return rollout.state in ACTIVE or bool(actions) or undoing
 
 
 def wants(rollout: Rollout, fact: Fact) -> bool:
@@ -156,16 +166,16 @@ def _has_passed(rollout: Rollout, stage: int) -> bool:
 
 
 def _roll_back(rollout: Rollout, facts: Sequence[Fact], now: float) -> Step:
-    actions = _undo(facts)
+    actions = _undo(rollout, facts, now)
     if actions or any(_undoing(rollout, f, now) for f in facts):
         return rollout, actions[:MOST]
     return msgspec.structs.replace(rollout, state=RolloutState.STOPPED), []
 
 
-def _leave(rollout: Rollout, facts: Sequence[Fact]) -> list[Action]:
+def _leave(rollout: Rollout, facts: Sequence[Fact], now: float) -> list[Action]:
     """What a stopped rollout still owes its devices."""
     if rollout.undone:
-        return _undo(facts)[:MOST]
+        return _undo(rollout, facts, now)[:MOST]
     withdrawn: list[Action] = [
         Withdraw(f.device)
         for f in facts
@@ -174,13 +184,16 @@ def _leave(rollout: Rollout, facts: Sequence[Fact]) -> list[Action]:
     return withdrawn[:MOST]
 
 
-def _undo(facts: Sequence[Fact]) -> list[Action]:
+def _undo(rollout: Rollout, facts: Sequence[Fact], now: float) -> list[Action]:
     """Who has begun gets the former version; who has not, or has none, is told not to go on."""
     actions: list[Action] = []
     for fact in facts:
-        if fact.state is None or fact.away or fact.restored is not None:
+        if fact.state is None or fact.away:
             continue
-        if fact.restorable and fact.state not in (UpdateState.QUEUED, UpdateState.CANCELED):
+        if fact.restored is not None:
+            if restore_due(fact, rollout.policy.retry, now):
+                actions.append(Restore(fact.device))
+        elif fact.restorable and fact.state not in (UpdateState.QUEUED, UpdateState.CANCELED):
             actions.append(Restore(fact.device))
         elif _withdrawable(fact):
             actions.append(Withdraw(fact.device))
@@ -198,7 +211,8 @@ def _undoing(rollout: Rollout, fact: Fact, now: float) -> bool:
     if fact.away or fact.state is None:
         return False
     if fact.restored is not None:
-        since, open_ = fact.restore_issued_at, fact.restored not in SETTLED
+        since = fact.restore_issued_at
+        open_ = fact.restored not in SETTLED or restore_retrying(fact, rollout.policy.retry)
     else:
         since, open_ = fact.withdrawn_at, unsettled(fact) and fact.reached_at is not None
     return open_ and since is not None and now - since <= rollout.policy.deadline_s

@@ -95,6 +95,8 @@ def change(
     if after != before:
         # Whatever it is now, the next tick finds out whether there is anything left to do.
         _save(db, after, active=after.state is not RolloutState.READY)
+        if after.state is RolloutState.STOPPED:
+            _wake_former(db, after)
         what = (
             f"{before.state} -> {after.state}" if after.state is not before.state else _changed(before, after)
         )
@@ -159,6 +161,8 @@ def _move(db: Database, rollout_id: int, claimed: set[str], context: Context) ->
         _save(db, after, active=active)
     if after != before:
         _tell(db, before, after, now)
+    if after.state is RolloutState.STOPPED and before.state is not RolloutState.STOPPED:
+        _wake_former(db, after)
     claimed.update(f.device for f in known if wants(after, f))
     return after, after != before
 
@@ -198,6 +202,16 @@ def _save(db: Database, rollout: Rollout, *, active: bool) -> None:
     db.execute(
         "UPDATE rollouts SET body = ?, active = ? WHERE id = ?",
         (msgspec.json.encode(rollout).decode(), active, rollout.id),
+    )
+
+
+def _wake_former(db: Database, stopped: Rollout) -> None:
+    """What the fleet should run is again what finished before: newcomers get that."""
+    db.execute(
+        """UPDATE rollouts SET active = 1 WHERE id = (
+               SELECT max(id) FROM rollouts WHERE id < ? AND json_extract(body, '$.bundle.model') = ?
+               AND json_extract(body, '$.state') = 'finished')""",
+        (stopped.id, stopped.bundle.model),
     )
 
 

@@ -96,8 +96,12 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     restored: UpdateState | None = None
     """State of the attempt that gives the device its former version back; None before it was issued."""
     restore_issued_at: float | None = None
+    restore_reason: str = "none"
+    restore_updated_at: float | None = None
+    restores: int = 0
+    """Attempts to give it back, so far."""
     away: bool = False
-    """The device's newest wish is another rollout's."""
+    """The device's newest wish is another rollout's, and for another version."""
     overtaken: bool = False
     """A later rollout of the same model gave it a version that it did not refuse."""
     blocked: bool = False

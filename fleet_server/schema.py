@@ -225,18 +225,19 @@ def m008_rollout_arms(db: Database) -> None:
             SELECT count(*) FROM assignments a
             WHERE a.rollout = rollout_devices.rollout AND a.device = rollout_devices.device)""")
     db.execute("UPDATE rollout_devices SET refused_reason = substr(refused, 1, instr(refused, ':') - 1)")
-    gates = ", ".join(f"'$.policy.gates.{gate}', json('null')" for gate in _GATES_OF_M008)
-    db.execute(f"""
-        UPDATE rollouts SET body = json_set(
-            body, '$.started_at', created_at, '$.policy.control', 0, '$.policy.dynamic', json('false'),
-            '$.policy.retry', json('{{"times": 0}}'), '$.policy.gates', json('{{}}'), {gates})""")  # noqa: S608 - constants
+    db.execute(
+        """UPDATE rollouts SET body = json_set(
+               body, '$.started_at', created_at, '$.policy.control', 0, '$.policy.dynamic', json('false'),
+               '$.policy.retry', json('{"times": 0}'), '$.policy.gates', json(?))""",
+        (_NO_GATES,),
+    )
     db.execute("CREATE INDEX assignments_unreached ON assignments (device) WHERE reached_at IS NULL")
     db.execute("CREATE INDEX rollouts_active ON rollouts (active) WHERE active = 1")
 
 
-_GATES_OF_M008: Final = (
-    *("failures", "crashes", "accuracy", "errors", "latency", "confidence", "classes", "memory", "energy"),
-)
+#: Of m008: every gate that there was then, switched off.
+_NO_GATES: Final = """{"failures": null, "crashes": null, "accuracy": null, "errors": null, "latency": null,
+    "confidence": null, "classes": null, "memory": null, "energy": null}"""
 
 
 @MIGRATIONS()

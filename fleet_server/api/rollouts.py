@@ -31,7 +31,7 @@ class NewRollout(BaseModel):
     start: bool = True
     """false: wait for the command ``start``."""
     policy: dict[str, Any] = {}
-    """See docs/protocol.md; keys that are left out have defaults."""
+    """See docs/rollouts.md; keys that are left out have defaults."""
     stages: list[float] | None = None
     max_failed: float | None = None
     deadline_s: float | None = None
@@ -124,4 +124,4 @@ def _policy(new: NewRollout) -> Policy:
 
 
 def _bad(message: str) -> InputError:
-    return InputError("bad_policy", message, "see the policy in docs/protocol.md")
+    return InputError("bad_policy", message, "see docs/rollouts.md")

@@ -139,7 +139,8 @@ def _policy(policy: Row) -> str:
 
 def _row(row: Row) -> dict[str, Any]:
     refused = row["refused"] is not None
-    state = "left out" if refused else fmt.words(row["state"]) if row["state"] else "waiting"
+    untold = "held back to compare" if row["arm"] == "control" else "waiting"
+    state = "left out" if refused else fmt.words(row["state"]) if row["state"] else untold
     parts = (fmt.reason(row["reason"]), row["detail"], row["refused"])
     restored = row["restored"]
     return {

@@ -8,8 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fleet_server.director import open_director
 from fleet_server.fleet import Fleet
+from fleet_server.registry import open_registry
 from fleet_server.settings import Settings
+from fleet_server.store import Store
+from tests.fleet_server.site import Site
 from wire import trust
 from wire.manifest import (
     FileEntry,
@@ -91,3 +95,11 @@ def fleet(settings: Settings) -> Iterator[Fleet]:
     running = Fleet(settings).start()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def site(tmp_path: Path, keys: Path, make_bundle: Callable) -> Iterator[Site]:
+    store = Store(tmp_path / "fleet.db")
+    director = open_director(keys, timedelta(days=7))
+    yield Site(store, director, open_registry(store, tmp_path, keys), make_bundle)
+    store.close()

@@ -27,22 +27,38 @@ HARDWARE = Hardware(
 class FakeDevice:
     """Connects, says what it is, and hands every assignment to the test."""
 
-    def __init__(self, url: str, name: str, root: Root, now) -> None:
-        self.name, self._root, self._now = name, root, now
+    def __init__(self, url: str, name: str, root: Root, now, hardware: Hardware = HARDWARE) -> None:
+        self.name, self._root, self._now, self.hardware = name, root, now, hardware
         self.assignments: queue.Queue[Assignment] = queue.Queue()
         self.running: ModelRef | None = None
         self._seq = itertools.count()
-        where = urlsplit(url)
+        self._session = 0
+        self._where = urlsplit(url)
+        self.connect()
+        self.report(None, None)
+
+    def connect(self) -> None:
+        """A new session, which says so."""
+        name = self.name
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=mqtt.MQTTv5)
         self.client.on_message = self._on_message
         up = threading.Event()
         self.client.on_subscribe = lambda *_: up.set()
         self.client.on_connect = lambda *_: self.client.subscribe(topics.device(name, "desired"), 1)
-        self.client.connect(where.hostname, where.port)
+        self.client.connect(self._where.hostname, self._where.port)
         self.client.loop_start()
         assert up.wait(10)
-        self.send("status", Status(device=name, state=Presence.ONLINE, session=1, boot=BOOT))
-        self.report(None, None)
+        self._session += 1
+        self._say(Presence.ONLINE)
+
+    def leave(self) -> None:
+        """Offline, as its last will would say."""
+        self._say(Presence.OFFLINE)
+        self.close()
+
+    def _say(self, presence: Presence) -> None:
+        status = Status(device=self.name, state=presence, session=self._session, boot=BOOT)
+        self.send("status", status)
 
     def _on_message(self, _client, _userdata, message: mqtt.MQTTMessage) -> None:
         self.assignments.put(verify_assignment(self._root, message.payload, self.name, self._now()))
@@ -56,9 +72,12 @@ class FakeDevice:
         state: UpdateState | None,
         reason: Reason = Reason.NONE,
         downloaded: int = 0,
+        runs: ModelRef | None = None,
     ) -> None:
+        """``runs``: what it really runs, when that is not what follows from ``state``."""
         if assignment is not None and state in (UpdateState.CONFIRMED, UpdateState.ALREADY_INSTALLED):
             self.running = assignment.bundle
+        self.running = runs or self.running
         self.send(
             "reported",
             Reported(
@@ -72,7 +91,7 @@ class FakeDevice:
                 running=self.running,
                 slots={"a": self.running, "b": None},
                 downloaded_bytes=downloaded,
-                hardware=HARDWARE,
+                hardware=self.hardware,
             ),
         )
 

@@ -8,6 +8,7 @@ from fleet_server import pace
 from fleet_server import rollout as engine
 from fleet_server.draw import Candidate, draw, draw_late
 from fleet_server.gates.verdict import Verdict
+from fleet_server.member import late, members, unobserved
 from fleet_server.opening import opening_at
 from fleet_server.rollout_commands import start
 from fleet_server.rollout_policy import Policy
@@ -24,10 +25,13 @@ from fleet_server.rollout_state import (
     create,
 )
 from wire.messages import ModelRef
-from wire.states import SETTLED, RolloutState, StageState, UpdateState
+from wire.states import SETTLED, UNSUCCESSFUL, RolloutState, StageState, UpdateState
 
 BUNDLE = ModelRef(model="watch", version=2, digest="a" * 64)
 TRANSIENT = {"link_lost", "storage"}
+POLICY = Policy(stages=(0.1, 0.5, 1.0), control=0.0, max_failed=0.1, deadline_s=100, soak_s=10)
+ONE_STAGE = Policy(stages=(1.0,), control=0.0, deadline_s=100, soak_s=0)
+DEVICES = [f"d{i:02}" for i in range(20)]
 
 
 def seated(number: int, policy: Policy, devices: list[str], restorable: bool = True) -> list[Fact]:
@@ -65,6 +69,7 @@ class World:
         facts = list(self.facts.values())
         self.rollout, actions = engine.advance(before, facts, self.verdicts, self.now)
         assert (self.rollout, actions) == engine.advance(before, facts, self.verdicts, self.now)
+        self._check_passed(before, facts)
         for action in actions:
             self._do(before, action)
         if self.rollout == before and not actions:
@@ -110,8 +115,14 @@ class World:
             case Restore(device):
                 fact = self.facts[device]
                 assert fact.state not in (None, UpdateState.QUEUED), "only who has begun is restored"
-                assert fact.restored is None, "once"
-                self.change(device, restored=UpdateState.QUEUED, restore_issued_at=self.now)
+                again = fact.restored is UpdateState.FAILED and fact.restores <= self.policy.retry.times
+                assert fact.restored is None or again, "once, unless it failed for want of a link"
+                self.change(
+                    device,
+                    restored=UpdateState.QUEUED,
+                    restore_issued_at=self.now,
+                    restores=fact.restores + 1,
+                )
             case Settle(device, state):
                 self.change_quietly(device, state=state)
             case Join(device, stage):
@@ -152,6 +163,23 @@ class World:
             closes_at=closes_at,
         )
 
+    def _check_passed(self, before: Rollout, facts: list[Fact]) -> None:
+        """A stage that has just passed, and was not skipped: settled, observed, few failures, and proof."""
+        for index, stage in enumerate(before.stages):
+            new = self.rollout.stages[index]
+            if stage.state is new.state or new.state is not StageState.PASSED or new.skip:
+                continue
+            exposed = members(before, facts, index)
+            reached = [f for f in exposed if f.reached_at is not None]
+            assert reached or all(f.state in SETTLED for f in exposed)
+            overdue = {f.device for f in exposed if late(f, self.policy.deadline_s, self.now)}
+            bad = [f for f in exposed if f.device in overdue or f.state in UNSUCCESSFUL]
+            assert len(bad) <= self.policy.max_failed * len(exposed)
+            for fact in reached:
+                assert fact.device in overdue or (fact.state in SETTLED and not unobserved(fact))
+            if exposed and stage.kind != "release":
+                assert not any(v.need == "proof" and v.outcome != "pass" for v in self.verdicts)
+
     def check_pace(self) -> None:
         """In no stretch of time were more told than the fastest rate gives, plus one bucket."""
         if self.policy.pace is None:
@@ -160,3 +188,23 @@ class World:
         newest = self.tokens_spent[-1:]
         for told, since in enumerate(reversed(self.tokens_spent), start=1):
             assert told <= rate * (newest[0] - since) + max(1.0, rate * pace.BURST_S) + 1e-6
+
+
+def rollout_of(policy: Policy) -> Rollout:
+    return start(create(1, BUNDLE, policy), 0.0)
+
+
+def ticked(rollout: Rollout, facts: list[Fact], now: float, *verdicts: Verdict) -> Rollout:
+    return engine.advance(rollout, facts, verdicts, now)[0]
+
+
+def member_at(state: UpdateState, **how: object) -> Fact:
+    return Fact(
+        **{"device": "d1", "stage": 0, "state": state, "attempts": 1, "issued_at": 0, "reached_at": 0, **how}
+    )
+
+
+def confirm_all(world: World) -> None:
+    for fact in list(world.facts.values()):
+        if fact.state is UpdateState.QUEUED and fact.device in world.online and not fact.held:
+            world.change(fact.device, state=UpdateState.CONFIRMED, observed=True)

@@ -140,6 +140,32 @@ def test_a_bad_policy_is_refused_with_the_path_of_the_key(
     assert where in response.json()["message"]
 
 
+def test_a_rollout_is_tried_dry_and_then_commanded_twice_each(
+    client: httpx.Client, make_bundle: Callable
+) -> None:
+    push(client, make_bundle(1))
+    body = {"model": "watch", "version": 1, "policy": {"stages": [1.0], "priority": 3}, "soak_s": 5}
+    dry = client.post("/api/v1/rollouts?dry_run=true", json=body)
+    assert (dry.status_code, dry.json()) == (
+        200,
+        {"fits": 0, "stages": [{"devices": 0, "control": 0}], "rejected": [], "by_reason": {}},
+    )
+    assert client.get("/api/v1/rollouts").json() == []
+    made = client.post("/api/v1/rollouts", json={**body, "start": False}).json()
+    assert (made["state"], made["policy"]["priority"], made["policy"]["soak_s"]) == ("ready", 3, 5)
+    states = []
+    for command in ("start", "approve", "pause", "resume", "skip", "abort"):
+        for _ in range(2):
+            answer = client.post(f"/api/v1/rollouts/{made['id']}/{command}")
+            assert answer.status_code == 200, answer.text
+            states.append(answer.json()["state"])
+    assert states == ["running"] * 4 + ["paused"] * 2 + ["running"] * 4 + ["stopped"] * 2
+    wrong = client.post(f"/api/v1/rollouts/{made['id']}/resume")
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "wrong_state")
+    said = [e["message"] for e in client.get("/api/v1/events").json()]
+    assert "running -> stopped, by admin" in said
+
+
 def test_the_admin_token_is_readable_by_its_owner_only(fleet: Fleet) -> None:
     assert fleet.token_file.stat().st_mode & 0o777 == 0o600
     token = fleet.token_file.read_text().strip()
