@@ -186,3 +186,15 @@ def m006_latency_by_board(db: Database) -> None:
         "INSERT INTO board_latency_rollup SELECT minute, digest, '', clock, bucket, count FROM latency_rollup"
     )
     db.execute("DROP TABLE latency_rollup")
+
+
+@MIGRATIONS()
+def m007_tags(db: Database) -> None:
+    """What operators say of devices; a device may be tagged before it was ever seen."""
+    db.execute("""
+        CREATE TABLE device_tags (
+            device TEXT NOT NULL,
+            name TEXT NOT NULL,
+            value TEXT NOT NULL,
+            PRIMARY KEY (device, name, value)
+        ) WITHOUT ROWID""")
