@@ -159,3 +159,17 @@ def test_the_widest_filter_and_the_worst_pattern_are_answered_at_once() -> None:
     assert not matches(parse(stars), victim)
     assert not matches(parse(f"tag.site like '{'*a' * 60}b'"), victim)
     assert time.perf_counter() - begin < 5
+
+
+def test_the_examples_of_the_documentation_are_canonical_text() -> None:
+    (block,) = re.findall(r"```filter\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    assert len(block.splitlines()) >= 7
+    for example in block.splitlines():
+        assert str(parse(example)) == example
+
+
+def test_the_documentation_shows_the_error_as_it_is() -> None:
+    (text, shown) = re.findall(r'--filter "(.*)"\ntinyfleet: (.*)\n', DOCS.read_text())[0]
+    with pytest.raises(InputError) as refused:
+        parse(text)
+    assert str(refused.value) == shown

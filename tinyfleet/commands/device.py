@@ -130,4 +130,5 @@ def _describe(device: dict[str, Any]) -> str:
     )  # fmt: skip
     board = f"{device['board']} ({device['target']}, {device['numerics']})"
     head = f"{device['device']}  {board}  {device['presence']}"
-    return f"{head}\nruns {_runs(device)}\ntags {_tags(device)}\n\n{attempts}"
+    tags = f"\ntags {_tags(device)}" if device["tags"] else ""
+    return f"{head}\nruns {_runs(device)}{tags}\n\n{attempts}"
