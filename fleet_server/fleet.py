@@ -14,7 +14,7 @@ from fleet_server import rollout_driver, tokens
 from fleet_server.bridge import Bridge
 from fleet_server.broker import Broker, open_broker
 from fleet_server.director import Director, open_director
-from fleet_server.membership import Filters, no_filters
+from fleet_server.membership import Filters, by_tags
 from fleet_server.registry import Registry, open_registry
 from fleet_server.settings import Settings
 from fleet_server.store import Store
@@ -32,7 +32,7 @@ class Fleet:
     broker: Broker
     bridge: Bridge
     token_file: Path
-    filters: Filters = staticmethod(no_filters)
+    filters: Filters = staticmethod(by_tags)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -8,12 +8,13 @@ from typing import Final, NamedTuple
 
 from sqlite_utils import Database
 
+from fleet_server import tags
+from fleet_server.device_filter import matches, parse
 from fleet_server.draw import Candidate, Seat, draw, draw_late
 from fleet_server.fitting import EXAMINED, Fitting, Refusal
 from fleet_server.rollout_policy import Policy, StagePlan
 from fleet_server.rollout_state import Arm, Rollout
 from fleet_server.store import Row, only
-from wire.errors import InputError
 from wire.states import RolloutState, StageState
 
 Filters = Callable[[Database, str], Callable[[Row], bool]]
@@ -33,9 +34,10 @@ class Sorted(NamedTuple):
     rows: dict[str, Row]
 
 
-def no_filters(_db: Database, expression: str) -> Callable[[Row], bool]:
-    """InputError: this server was started without a filter language."""
-    raise InputError("no_filters", f"filters such as {expression[:40]!r} are not available here", "")
+def by_tags(db: Database, expression: str) -> Callable[[Row], bool]:
+    """The meaning of a filter expression, see fleet_server.device_filter."""
+    meant, known = parse(expression), tags.read_all(db)
+    return lambda row: matches(meant, tags.as_device(row, known.get(row["device"], {})))
 
 
 def everyone(db: Database) -> list[Row]:

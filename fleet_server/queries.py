@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
+from fleet_server import tags
+from fleet_server.device_filter import Expression, matches
 from fleet_server.rollout_state import Rollout
 from fleet_server.store import Row, Store
 from wire.errors import NotFoundError
@@ -34,16 +36,31 @@ def version(store: Store, model: str, number: int) -> Row:
     return _version(row)
 
 
-def devices(store: Store, after: str = "", limit: int = 100) -> list[Row]:
-    """A page of devices in order of their ids, beginning after ``after``."""
-    return store.rows(
-        "SELECT * FROM devices WHERE device > ? ORDER BY device LIMIT ?", (after, min(limit, MAX_PAGE))
-    )
+def devices(store: Store, after: str = "", limit: int = 100, wanted: Expression | None = None) -> list[Row]:
+    """A page of devices with their tags, in order of their ids, beginning after ``after``.
+
+    With ``wanted`` only the devices that it chooses; the whole fleet is looked through once over all pages.
+    """
+    limit = min(limit, MAX_PAGE)
+    read = limit if wanted is None else MAX_PAGE
+    found: list[Row] = []
+    while len(found) < limit:
+        rows = store.rows("SELECT * FROM devices WHERE device > ? ORDER BY device LIMIT ?", (after, read))
+        found += _chosen(store, rows, wanted)
+        if len(rows) < read:
+            break
+        after = rows[-1]["device"]
+    return found[:limit]
 
 
 def device(store: Store, name: str) -> Row:
-    """One device with its attempts, newest first; NotFoundError when it was never seen."""
+    """One device with its tags and its attempts, newest first; NotFoundError when it was never seen."""
     row = store.row("SELECT * FROM devices WHERE device = ?", (name,))
+    own = tags.read(store.rows, name)
+    if row is None and own:
+        raise NotFoundError(
+            "unseen_device", f"{name} has tags but was never seen", f"see: tinyfleet device tag {name}"
+        )
     if row is None:
         raise NotFoundError("unknown_device", f"there is no device {name!r}", "see: tinyfleet device list")
     attempts = store.rows(
@@ -53,7 +70,13 @@ def device(store: Store, name: str) -> Row:
            WHERE device = ? ORDER BY sequence DESC LIMIT 50""",
         (name,),
     )
-    return {**row, "attempts": attempts}
+    return {**row, "tags": tags.shown(own), "attempts": attempts}
+
+
+def device_tags(store: Store, name: str) -> Row:
+    """Tags of a device, and whether it was ever seen: operators tag devices before they first connect."""
+    seen = store.row("SELECT 1 FROM devices WHERE device = ?", (name,)) is not None
+    return {"device": name, "seen": seen, "tags": tags.shown(tags.read(store.rows, name))}
 
 
 def overview(store: Store) -> dict[str, list[Row]]:
@@ -228,6 +251,19 @@ def events_of(store: Store, subject: str, limit: int = 100) -> list[Row]:
     return store.rows(
         "SELECT * FROM events WHERE subject = ? ORDER BY id DESC LIMIT ?", (subject, min(limit, MAX_PAGE))
     )
+
+
+def _chosen(store: Store, rows: list[Row], wanted: Expression | None) -> list[Row]:
+    """The rows that ``wanted`` chooses, each with its tags."""
+    if not rows:
+        return []
+    known = tags.read_range(store.rows, rows[0]["device"], rows[-1]["device"])
+    return [
+        {**row, "tags": tags.shown(own)}
+        for row in rows
+        for own in [known.get(row["device"], {})]
+        if wanted is None or matches(wanted, tags.as_device(row, own))
+    ]
 
 
 def _version(row: Row) -> Row:

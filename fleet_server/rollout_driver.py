@@ -19,7 +19,7 @@ from fleet_server.director import Director
 from fleet_server.draw import draw
 from fleet_server.facts import facts, reach
 from fleet_server.fitting import Fitting
-from fleet_server.membership import Filters, no_filters
+from fleet_server.membership import Filters, by_tags
 from fleet_server.performing import perform
 from fleet_server.rollout import advance, unfinished, wants
 from fleet_server.rollout_commands import start
@@ -37,7 +37,7 @@ class Context(NamedTuple):
 
     director: Director
     now: float
-    filters: Filters = no_filters
+    filters: Filters = by_tags
 
 
 def create_rollout(
@@ -47,7 +47,7 @@ def create_rollout(
     now: float,
     by: str = "",
     *,
-    filters: Filters = no_filters,
+    filters: Filters = by_tags,
     begin: bool = True,
 ) -> Rollout:
     """Draw stages and arms over the devices that the bundle fits, and begin (or stay ready).
@@ -78,7 +78,7 @@ def create_rollout(
     return rollout
 
 
-def dry_run(db: Database, digest: str, policy: Policy, *, filters: Filters = no_filters) -> Row:
+def dry_run(db: Database, digest: str, policy: Policy, *, filters: Filters = by_tags) -> Row:
     """What :func:`create_rollout` would do now: ``{fits, stages, rejected, by_reason}``."""
     fitting = Fitting(db, digest, policy.schema_change)
     found = membership.sort(db, membership.everyone(db), policy, fitting, filters)
@@ -109,7 +109,7 @@ def tick(
     director: Director,
     now: float,
     *,
-    filters: Filters = no_filters,
+    filters: Filters = by_tags,
 ) -> list[Rollout]:
     """Move every active rollout on, the one that goes first first; returns those that changed."""
     context = Context(director, now, filters)

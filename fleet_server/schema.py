@@ -189,6 +189,18 @@ def m006_latency_by_board(db: Database) -> None:
 
 
 @MIGRATIONS()
+def m007_tags(db: Database) -> None:
+    """What operators say of devices; a device may be tagged before it was ever seen."""
+    db.execute("""
+        CREATE TABLE device_tags (
+            device TEXT NOT NULL,
+            name TEXT NOT NULL,
+            value TEXT NOT NULL,
+            PRIMARY KEY (device, name, value)
+        ) WITHOUT ROWID""")
+
+
+@MIGRATIONS()
 def m008_rollout_arms(db: Database) -> None:
     """Control arms, retries, maintenance windows, and what a device said of itself as it said it.
 

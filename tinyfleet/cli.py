@@ -25,7 +25,7 @@ NOUNS: Final = {
     "bench": "Measure beside a reference, in the same run.",
     "flash": "Make files for a board's flash and have the vendor's tool write them.",
     "model": "Push and list models and their versions.",
-    "device": "List devices and show one.",
+    "device": "List devices, show one, and tag it.",
     "rollout": "Roll a version out in stages, and watch, pause, resume or stop it.",
 }
 #: What to install when a noun's libraries are missing.

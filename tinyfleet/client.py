@@ -52,6 +52,10 @@ class Client:
         """Decoded body of a POST with a JSON body."""
         return self._call("POST", path, json=body)
 
+    def put(self, path: str, body: object) -> Any:
+        """Decoded body of a PUT with a JSON body."""
+        return self._call("PUT", path, json=body)
+
     def push(self, bundle: Path) -> Any:
         """Send a bundle directory to the registry."""
         try:

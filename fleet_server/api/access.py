@@ -23,5 +23,5 @@ Number = Annotated[int, Path(ge=1, le=2**31)]
 RunningFleet = Annotated[Fleet, Depends(_fleet)]
 #: Name of the token that the caller has; routes that take it refuse callers without one.
 Caller = Depends(_caller)
-#: The same for routes that use the name.
+#: The same, for routes that record who asked.
 CallerName = Annotated[str, Caller]

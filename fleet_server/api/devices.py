@@ -2,27 +2,53 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Body, Query
 
-from fleet_server import queries
-from fleet_server.api.access import Caller, RunningFleet
+from fleet_server import queries, tags
+from fleet_server.api.access import Caller, CallerName, RunningFleet
+from fleet_server.device_filter import parse
 
 router = APIRouter(prefix="/api/v1", tags=["devices"], dependencies=[Caller])
 Limit = Annotated[int, Query(ge=1, le=queries.MAX_PAGE)]
 
 
 @router.get("/devices")
-def list_devices(fleet: RunningFleet, after: str = "", limit: Limit = 100) -> list[dict[str, Any]]:
+def list_devices(
+    fleet: RunningFleet,
+    after: str = "",
+    limit: Limit = 100,
+    wanted: Annotated[str | None, Query(alias="filter", description="See docs/filters.md.")] = None,
+) -> list[dict[str, Any]]:
     """A page of devices in order of their ids; give the last id as ``after`` for the next page."""
-    return queries.devices(fleet.store, after, limit)
+    return queries.devices(fleet.store, after, limit, None if wanted is None else parse(wanted))
 
 
 @router.get("/devices/{device}")
 def get_device(fleet: RunningFleet, device: str) -> dict[str, Any]:
-    """One device and its update attempts."""
+    """One device, its tags and its update attempts."""
     return queries.device(fleet.store, device)
+
+
+@router.get("/devices/{device}/tags")
+def get_tags(fleet: RunningFleet, device: str) -> dict[str, Any]:
+    """What operators say of a device, which need not have been seen yet."""
+    return queries.device_tags(fleet.store, device)
+
+
+@router.put("/devices/{device}/tags")
+def set_tags(
+    fleet: RunningFleet,
+    device: str,
+    given: Annotated[dict[str, str | list[str] | None], Body(examples=[{"region": "eu", "group": ["lab"]}])],
+    caller: CallerName,
+) -> dict[str, Any]:
+    """Replace the named tags and leave the others; null removes one. Only ``group`` takes a list."""
+    now = time.time()
+    fleet.store.write(lambda db: tags.change(db, device, given, caller, now))
+    return queries.device_tags(fleet.store, device)
 
 
 @router.get("/overview")

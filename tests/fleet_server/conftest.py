@@ -1,13 +1,18 @@
 """A fleet server on loopback with small signed bundles. The server never runs a model, so any bytes do."""
 
 import hashlib
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
+import uvicorn
 
+from fleet_server.app import create_app
 from fleet_server.director import open_director
 from fleet_server.fleet import Fleet
 from fleet_server.registry import open_registry
@@ -103,3 +108,24 @@ def site(tmp_path: Path, keys: Path, make_bundle: Callable) -> Iterator[Site]:
     director = open_director(keys, timedelta(days=7))
     yield Site(store, director, open_registry(store, tmp_path, keys), make_bundle)
     store.close()
+
+
+@pytest.fixture
+def client(fleet: Fleet) -> Iterator[httpx.Client]:
+    """A client with the admin token, of a real server on a free port."""
+    server = uvicorn.Server(uvicorn.Config(create_app(fleet), port=0, log_level="error", ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert thread.is_alive(), "the HTTP server ended"
+        assert time.monotonic() < deadline, "the HTTP server did not start"
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    token = fleet.token_file.read_text().strip()
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {token}"}, timeout=30
+    ) as opened:
+        yield opened
+    server.should_exit = True
+    thread.join()
