@@ -39,7 +39,9 @@ def keep(argv: list[str], grace_s: float) -> int:
             libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
     program = subprocess.Popen(argv, stdin=subprocess.DEVNULL, preexec_fn=die_with_keeper)  # noqa: PLW1509
-    select.select([0, wake_r], [], [])
+    # What the program takes this signal for is its own business.
+    signal.signal(signal.SIGUSR1, lambda number, _frame: program.send_signal(number))
+    select.select([0, wake_r], [], [])  # goes on after a signal whose handler writes no byte (PEP 475)
     if program.poll() is None:
         program.terminate()
         try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from fleet_server.gates import linear
 from fleet_server.gates.evidence import Compared
 from fleet_server.gates.linear import Fit
-from fleet_server.gates.metric import METRICS, Metric
+from fleet_server.gates.metric import METRICS, GateName, Metric
 from fleet_server.gates.observation import covariates
 from fleet_server.gates.policy import Comparison
 
@@ -48,15 +48,24 @@ def compare(evidence: Compared, setting: Comparison, level: float, min_devices: 
 
 
 def describe(gate: str, found: Found, setting: Comparison, treated: int, control: int) -> str:
-    """Such as "accuracy is 9.8 points worse (7.1 to 12.5) on 21 new than on 6 control devices"."""
-    metric = next(metric for metric in METRICS if metric.name == gate)
+    """Such as "accuracy is 9.8 points worse on 21 new than on 6 control devices (7.1 to 12.5 worse)"."""
+    metric = _BY_NAME[cast(GateName, gate)]
     unit = "%" if metric.logarithmic else " points"
-    low, high = (f"{100 * bound:.2g}" if math.isfinite(bound) else "any" for bound in found.interval)
-    direction = "worse" if found.effect > 0 else "better"
+    worse, better = _amount(found.effect), _amount(-found.effect)
+    how = f"{worse}{unit} worse" if found.effect > 0 else f"{better}{unit} better"
     return (
-        f"{metric.noun} is {abs(100 * found.effect):.2g}{unit} {direction} on {treated} new than on "
-        f"{control} control devices (worse by {low} to {high}), tolerated {100 * setting.margin:.2g}{unit}"
+        f"{metric.noun} is {how} on {treated} new than on {control} control devices "
+        f"({_amount(found.interval[0])} to {_amount(found.interval[1])} worse), "
+        f"tolerated are {_amount(setting.margin)}{unit}"
     )
+
+
+def _amount(share: float) -> str:
+    """In percent, with as many digits as it deserves."""
+    if not math.isfinite(share):
+        return "any" if share > 0 else "-any"
+    percent = 100 * share
+    return f"{percent:.0f}" if abs(percent) >= 20 else f"{percent:.1f}"
 
 
 def _harm(fitted: Fit, margin: float, setting: Comparison) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -52,6 +53,12 @@ class Children:
         with self._log(name).open("wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT)
         self._running.append((name, process))
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a program in the background."""
+        for running, process in self._running:
+            if running == name:
+                process.send_signal(number)
 
     def check(self) -> None:
         """FleetError when a background process has ended by itself."""

@@ -82,6 +82,7 @@ def start_devices(children: Children, demo: DemoSettings, broker: str, data: Pat
     children.start(
         "simulator", "sim", "--devices", demo.mcus, "--broker", broker, "--data", data, "--trust", demo.trust,
         "--state", demo.folder / "mcus", "--rate-hz", demo.rate_hz, "--seed", demo.seed,
+        "--sensor-rotate-deg", demo.drift_deg, "--sensor-at-signal",
     )  # fmt: skip
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from tinyfleet.client import Client
 from tinyfleet.demo.rerun import Comparison
+from wire.manifest import Score
+from wire.messages import Telemetry
 from wire.states import UpdateState
 
 _CONFIRMED = {UpdateState.CONFIRMED, UpdateState.SUCCEEDED, UpdateState.ALREADY_INSTALLED}
@@ -35,6 +38,8 @@ class DemoResult(msgspec.Struct, kw_only=True):
     """The same reports beside a re-run of the shipped file on the same windows."""
     running: dict[str, int]
     """Devices by the version that they run at the end."""
+    drift: dict[str, Score]
+    """By version: answers to readings of sensors that had drifted, devices of both arms."""
     latency_ms: dict[str, dict[str, float]]
     """Median by version and board: an agent's own time, a microcontroller's by its emulated core."""
     alerts: list[dict[str, Any]]
@@ -45,7 +50,13 @@ class DemoResult(msgspec.Struct, kw_only=True):
     """What differs from the story; empty when all went as promised."""
 
 
-def collect(client: Client, checks: dict[str, Comparison], dashboard_url: str, seconds: float) -> DemoResult:
+def collect(
+    client: Client,
+    checks: dict[str, Comparison],
+    windows: Sequence[Telemetry],
+    dashboard_url: str,
+    seconds: float,
+) -> DemoResult:
     """Ask the server what happened."""
     devices = client.get("/devices", limit=1000)
     rollouts = [client.get(f"/rollouts/{row['id']}") for row in reversed(client.get("/rollouts"))]
@@ -56,6 +67,7 @@ def collect(client: Client, checks: dict[str, Comparison], dashboard_url: str, s
         accuracy={version: check.reported.accuracy for version, check in checks.items()},
         accuracy_check=checks,
         running=dict(Counter(str(device["version"]) for device in devices)),
+        drift=_drift(windows),
         latency_ms=_latency_ms(client.get("/latencies")),
         alerts=client.get("/alerts"),
         rollouts=[_summary(rollout) for rollout in rollouts],
@@ -64,6 +76,17 @@ def collect(client: Client, checks: dict[str, Comparison], dashboard_url: str, s
     )
     result.surprises = list(_surprises(result))
     return result
+
+
+def _drift(windows: Sequence[Telemetry]) -> dict[str, Score]:
+    """Drifted readings have no place in the recorded file."""
+    n: Counter[str] = Counter()
+    correct: Counter[str] = Counter()
+    for window in windows:
+        if window.first is None:
+            n[str(window.model.version)] += window.labelled
+            correct[str(window.model.version)] += window.correct
+    return {version: Score(n=n[version], correct=correct[version]) for version in sorted(n)}
 
 
 def _latency_ms(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
@@ -106,18 +129,27 @@ def _summary(rollout: dict[str, Any]) -> dict[str, Any]:
 
 def _surprises(result: DemoResult) -> list[str]:
     """Every promise of the demo that was not kept."""
-    first, second, third = (result.versions[v] for v in ("1", "2", "3"))
-    stopped = result.rollouts[-1]
+    first, second, broken, worse, last = (result.versions[v] for v in ("1", "2", "3", "4", "5"))
+    broken_rollout, worse_rollout, last_rollout = result.rollouts[-3:]
+    undone = (broken_rollout, worse_rollout)
     promises = {
         "v1 is confirmed everywhere": first.confirmed == result.devices,
         "v2 is confirmed everywhere": second.confirmed == result.devices,
-        "v3 is confirmed nowhere": third.confirmed == 0,
-        "v3 is rolled back wherever it went": third.rolled_back == stopped["exposed"] > 0,
-        "v3 reached the first stage only": stopped["exposed"] < result.devices / 2,
-        "the reason is the self-test": third.reasons == {"self_test": third.rolled_back},
-        "going back needs no download": stopped["restore_downloaded_bytes"] == 0,
-        "everyone runs v2 at the end": result.running == {"2": result.devices},
-        "an alert is open": bool(result.alerts),
+        "v3 is confirmed nowhere": broken.confirmed == 0,
+        "v3 is rolled back wherever it went": broken.rolled_back == broken_rollout["exposed"] > 0,
+        "v3 and v4 reached the first stage only": all(r["exposed"] < result.devices / 2 for r in undone),
+        "v3 fails its self-test": broken.reasons == {"self_test": broken.rolled_back},
+        "v4 passes its self-test": worse.confirmed == worse_rollout["exposed"] > 0,
+        "v4 is stopped by the accuracy gate": worse_rollout["reason"].startswith("accuracy: "),
+        "v4 was given back wherever it went": worse_rollout["restored"] == worse_rollout["exposed"],
+        "going back needs no download": all(r["restore_downloaded_bytes"] == 0 for r in undone),
+        "v5 is not blamed for the drift": last_rollout["result"] == "finished",
+        "the drift was in both arms": {"2", "5"} <= set(result.drift),
+        "the drift did harm": all(
+            score.accuracy < result.accuracy["2"] - 0.1 for score in result.drift.values()
+        ),
+        "everyone runs v5 at the end": last.confirmed == result.running.get("5") == result.devices,
+        "an alert is open for either stop": len(result.alerts) == len(undone),
         "every board reports its latency": set(result.latency_ms.get("2", {})) == set(result.boards),
         "reported accuracy equals a re-run": all(check.equal for check in result.accuracy_check.values()),
     }

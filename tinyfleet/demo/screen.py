@@ -54,7 +54,10 @@ class Screen:
             def show(rollout: dict[str, Any]) -> None:
                 status.update(f"{escape(what)}: {escape(_progress(rollout))}")
                 for index, stage in enumerate(rollout["stages"]):
-                    line = f"stage {index + 1} ({stage['devices']} devices): {stage['state']}"
+                    release = stage["kind"] == "release"
+                    name = "release of the control arm" if release else f"stage {index + 1}"
+                    held = f", {stage['control']} of them control" if stage["control"] else ""
+                    line = f"{name} ({stage['devices']} devices{held}): {stage['state']}"
                     if stage["state"] in ("passed", "failed") and line not in said:
                         said.append(line)
                         self.line(line)

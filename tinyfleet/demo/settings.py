@@ -22,11 +22,17 @@ class DemoSettings:
     seed: int = 1
     mcus: int = 20
     agents: int = 2
-    rate_hz: float = 4.0
+    rate_hz: float = 10.0
     """Windows per second and device: the data are of 1 window a second, replayed faster."""
     report_every_s: float = 2.0
     soak_s: float = 4.0
     deadline_s: float = 60.0
+    watch_s: float = 20.0
+    """Soak of the stages whose accuracy is compared: 200 answers a device."""
+    control: float = 0.4
+    """Share of those stages that stays on the old version: a small fleet needs much of it to compare with."""
+    drift_deg: float = 50.0
+    """By how much the watches turn on their wrists when they slip."""
 
     @property
     def trust(self) -> Path:

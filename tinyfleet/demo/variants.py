@@ -1,14 +1,15 @@
-"""A version that downloads, verifies and installs, but answers wrongly: for showing what then happens."""
+"""Versions made from another one: the same again, or with weights that answer wrongly."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from converter.bundle import entries, read_bundle, write_bundle
+from converter.bundle import Bundle, entries, read_bundle, write_bundle
 from converter.flatbuffer import weight_spans
 from converter.image.compiler import compile_image
 from wire.manifest import IMAGE_FILE, MODEL_FILE
@@ -32,12 +33,16 @@ def make_broken(good: Path, out: Path, version: int, release_key: Path, seed: in
     changed = {MODEL_FILE: model}
     if IMAGE_FILE in bundle.files:
         changed[IMAGE_FILE] = compile_image(model).data
+    _write(bundle, changed, out, version, release_key)
+
+
+def make_again(good: Path, out: Path, version: int, release_key: Path) -> None:
+    """Bundle ``out``: ``good`` once more, under another version."""
+    _write(read_bundle(good), {}, out, version, release_key)
+
+
+def _write(bundle: Bundle, changed: Mapping[str, bytes], out: Path, version: int, release_key: Path) -> None:
     files = {**bundle.files, **changed}
     manifest = msgspec.structs.replace(bundle.manifest, version=version, files=entries(files))
-    write_bundle(
-        out,
-        manifest,
-        files,
-        load_key(release_key.read_bytes()),
-        (datetime.now(UTC) + timedelta(days=365)).replace(microsecond=0),
-    )
+    expires = (datetime.now(UTC) + timedelta(days=365)).replace(microsecond=0)
+    write_bundle(out, manifest, files, load_key(release_key.read_bytes()), expires)
