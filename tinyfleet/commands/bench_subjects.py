@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tinyfleet.output import Json, emit, say
-from wire.errors import ExitCode, StoreError
+from wire.errors import ExitCode, InputError
 
 
 def subjects(
