@@ -1,4 +1,4 @@
-"""Streams of a virtual fleet: drawn from a seed, as varied as real answers; planted changes have their size."""
+"""Streams of a virtual fleet: reproducible, as varied as real answers; planted changes have their size."""
 
 import numpy as np
 import pytest
