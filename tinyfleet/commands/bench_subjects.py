@@ -41,6 +41,4 @@ def _write(file: Path, text: str) -> None:
     try:
         file.write_text(text, "utf-8")
     except OSError as error:
-        raise StoreError(
-            "cannot_write", f"cannot write {file}: {error.strerror}", "check the path"
-        ) from error
+        raise InputError("unwritable", f"cannot write {file}: {error.strerror}", "check the path") from error
