@@ -12,7 +12,7 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from importlib.resources import files
@@ -22,6 +22,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from wire import preprocess
+from wire.errors import StoreError
+from wire.manifest import MODEL_FILE, digest_of
 from wire.messages import Hardware
 from wire.states import NumericsFamily
 
@@ -34,6 +37,8 @@ VERSIONS: Final = ("old", "new")
 FOLDS: Final = ((1, 2), (3, 4), (5, 6), (7, 8), (9, 10))
 _TRAINED_ON: Final = {"old": 3, "new": None}
 _TIMED: Final = 20_000
+#: Inputs that each emulated board is given.
+_EMULATED: Final = 8
 _TARGET: Final = "linux-x86_64"
 _HARDWARE: Final = Hardware(
     target=_TARGET,
@@ -59,8 +64,15 @@ class Subjects(NamedTuple):
     """(versions, n), of the answer."""
     latency_us: NDArray[np.float32]
     """(m,) of single inferences, one after the other, as measured by the clock of a Linux PC."""
+    board_us: NDArray[np.float32]
+    """(boards, inputs) of the same model, estimated on emulated boards; their names are in ``made``."""
     made: dict[str, Any]
     """How, with what and when."""
+
+    def answers_sha256(self) -> str:
+        """Of who was asked and what the answers were: equal for two builds of one seed."""
+        arrays = (self.subject, self.recording, self.label, self.answer, self.confidence)
+        return digest_of(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays))
 
 
 def load() -> Subjects:
@@ -73,6 +85,7 @@ def load() -> Subjects:
 
 def build(out: Path, seed: int, say: Say) -> Subjects:
     """Train, convert and ask again; some minutes. The same seed gives the same answers."""
+    from firmware_sim.fleet import DEFAULT_BOARDS
     from trainer.tasks import find
     from trainer.windows import cut
 
@@ -88,17 +101,19 @@ def build(out: Path, seed: int, say: Say) -> Subjects:
     answer = np.zeros((len(VERSIONS), len(windows)), np.int8)
     confidence = np.zeros((len(VERSIONS), len(windows)), np.float32)
     latency_us = np.zeros(0, np.float32)
+    board_us = np.zeros((0, 0), np.float32)
     for held_out in FOLDS:
         chooser = next(s for s in dataset.subjects if s not in held_out)
         fold = dataclasses.replace(task, validation=(chooser,), test=held_out)
         asked = windows.of_subjects(held_out)
         for row, name in enumerate(VERSIONS):
-            model = _model(fold, _TRAINED_ON[name], seed)
+            model, tflite = _model(fold, _TRAINED_ON[name], seed)
             answer[row, asked], confidence[row, asked] = _ask(model, windows.x[asked])
             right = (answer[row, asked] == windows.y[asked]).mean()
             say(f"{name} on subjects {held_out}: accuracy {right:.3f}")
         if not len(latency_us):
             latency_us = _time(model, windows.x[asked])
+            board_us = _emulate(DEFAULT_BOARDS, model, tflite, windows.x[asked][:_EMULATED])
     order = np.lexsort((np.arange(len(windows)), recording, windows.group))
     found = Subjects(
         windows.group[order].astype(np.int16),
@@ -107,14 +122,15 @@ def build(out: Path, seed: int, say: Say) -> Subjects:
         answer[:, order],
         confidence[:, order],
         latency_us,
-        _made(dataset.origin.sha256, seed),
+        board_us,
+        _made(dataset.origin.sha256, seed, DEFAULT_BOARDS),
     )
     _write(out, found)
     return found
 
 
-def _model(fold: Any, subjects: int | None, seed: int) -> LoadedModel:
-    """Trained, converted and loaded as an agent on a Linux board does it."""
+def _model(fold: Any, subjects: int | None, seed: int) -> tuple[LoadedModel, bytes]:
+    """Trained, converted and loaded as an agent on a Linux board does it; and its ``.tflite``."""
     from converter.bundle import read_bundle
     from converter.conversion import convert
     from device_agent.loaded_model import LoadedModel
@@ -129,7 +145,8 @@ def _model(fold: Any, subjects: int | None, seed: int) -> LoadedModel:
         convert(run, out, signer=load_key(new_key()), expires=expires, target_names=(_TARGET,))
         bundle = read_bundle(out)
         ref = bundle.manifest.ref("0" * 64)
-        return LoadedModel(ref, bundle.manifest, bundle.files, _HARDWARE, open_model)
+        loaded = LoadedModel(ref, bundle.manifest, bundle.files, _HARDWARE, open_model)
+        return loaded, bundle.files[MODEL_FILE]
 
 
 def _ask(model: LoadedModel, windows: NDArray[np.float32]) -> tuple[list[int], list[float]]:
@@ -143,14 +160,27 @@ def _time(model: LoadedModel, windows: NDArray[np.float32]) -> NDArray[np.float3
     return np.array(taken, np.float32)
 
 
-def _made(data: str, seed: int) -> dict[str, Any]:
-    packages = ("keras", "numpy", "tensorflow", "ai-edge-litert")
+def _emulate(
+    boards: Sequence[str], model: LoadedModel, tflite: bytes, windows: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(boards, n): microseconds by the estimated cycles of each board's emulated core."""
+    from firmware_sim import execution
+
+    values = preprocess.apply(model.manifest.preprocessing, windows)
+    inputs = preprocess.quantise(model.manifest.input, values)
+    ran = [execution.run(tflite, board, inputs).execution for board in boards]
+    return np.array([[spent / each.clock_mhz for spent in each.cycles_estimated] for each in ran], np.float32)
+
+
+def _made(data: str, seed: int, boards: Sequence[str]) -> dict[str, Any]:
+    packages = ("keras", "numpy", "tensorflow", "ai-edge-litert", "unicorn")
     return {
         "task": "watch",
         "data_sha256": data,
         "seed": seed,
         "folds": FOLDS,
         "trained_on": _TRAINED_ON,
+        "boards": boards,
         "packages": {name: version(name) for name in packages},
         "machine": platform.machine(),
         "load": os.getloadavg()[0],
@@ -159,4 +189,8 @@ def _made(data: str, seed: int) -> dict[str, Any]:
 
 def _write(out: Path, found: Subjects) -> None:
     arrays = {name: getattr(found, name) for name in Subjects._fields if name != "made"}
-    np.savez_compressed(out, made=np.array(json.dumps(found.made)), **arrays)
+    try:
+        with out.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, made=np.array(json.dumps(found.made)), **arrays)
+    except OSError as error:
+        raise StoreError("cannot_write", f"cannot write {out}: {error.strerror}", "check the path") from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from tinyfleet.commands.bench_subjects import subjects
 from tinyfleet.output import Json, emit, say
 from wire.errors import InputError
 
@@ -22,6 +23,7 @@ _SHARED = Path("..") / "shared" / "models"
 _REFERENCES = {"kws": "kws/kws_ref_model.tflite", "ic": "ic/pretrainedResnet_quant.tflite"}
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(subjects)
 
 
 @app.callback()
