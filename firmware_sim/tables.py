@@ -12,18 +12,18 @@ from firmware_sim.cmsis_check import Check
 from firmware_sim.comparison import Comparison, Flagged
 from wire.errors import InputError
 
-_BEGIN: Final = "<!-- tinyfleet bench mcu: begin -->"
-_END: Final = "<!-- tinyfleet bench mcu: end -->"
+_PLACE: Final = "<!-- tinyfleet bench {}: {} -->"
 _PROSE: Final = {"published", "source", "note", "error"}
 
 
-def placed(page: str, tables: str) -> str:
-    """``page`` with ``tables`` between its marks; InputError when it has none."""
-    before, begin, rest = page.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
-        raise InputError("no_marks", "the page has no place for the tables", f"put in {_BEGIN} and {_END}")
-    return f"{before}{_BEGIN}\n\n{tables}\n\n{_END}{after}"
+def placed(page: str, tables: str, bench: str = "mcu") -> str:
+    """``page`` with ``tables`` between its marks of that benchmark; InputError when it has none."""
+    begin, end = _PLACE.format(bench, "begin"), _PLACE.format(bench, "end")
+    before, found_begin, rest = page.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise InputError("no_marks", "the page has no place for the tables", f"put in {begin} and {end}")
+    return f"{before}{begin}\n\n{tables}\n\n{end}{after}"
 
 
 def runs(found: Sequence[Comparison]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from multiprocessing import get_context
+from pathlib import Path
 from statistics import median
 from typing import Final, Literal, NamedTuple
 
@@ -19,6 +20,7 @@ from tinyfleet.bench import subjects
 from tinyfleet.bench.others import FixedThreshold, RepeatedTest
 from tinyfleet.bench.scenario import HARMLESS, SCENARIOS, Scenario, make_world
 from tinyfleet.bench.virtual import WINDOW_S, Ending, Judge, VirtualRollout
+from wire.errors import InputError
 from wire.states import RolloutState
 
 Method = Literal["gates", "fixed", "repeated"]
@@ -38,6 +40,7 @@ POLICY: Final = Policy(
     gates=Gates(accuracy=Comparison(margin=0.0, weight=4.0)),
 )
 _STOPPED: Final = frozenset({RolloutState.ROLLING_BACK, RolloutState.STOPPED})
+_MAX_REPORT_BYTES: Final = 64 * 1024 * 1024
 Say = Callable[[str], None]
 
 
@@ -131,6 +134,17 @@ def report(endings: dict[tuple[str, Method], list[Ending]], devices: int, seed: 
             if by == "gates"
         },
     )
+
+
+def load(file: Path) -> Report:
+    """A report that was saved; InputError when it is none."""
+    try:
+        with file.open("rb") as stream:
+            return msgspec.json.decode(stream.read(_MAX_REPORT_BYTES), type=Report)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise InputError(
+            "bad_report", f"cannot read {file}: {error}"[:200], "make one with --save"
+        ) from error
 
 
 def _how(ending: Ending) -> str:

@@ -63,7 +63,7 @@ def mcu(
             checked.append(cmsis_check.check(name, data))
     text = _markdown(found, flagged, checked)
     if page is not None:
-        _renew(page, text)
+        _renew(page, text, "mcu")
     emit({"runs": found, "flags": flagged, "checks": checked}, as_json, lambda: text)
 
 
@@ -75,6 +75,9 @@ def rollout(
     seed: Annotated[int, typer.Option(min=0, help="Of the first rollout; the next one's is one more.")] = 1,
     processes: Annotated[int, typer.Option(min=1, help="Processes to spread them over.")] = 2,
     save: Annotated[Path | None, typer.Option(help="A file for the result, as --json prints it.")] = None,
+    saved: Annotated[Path | None, typer.Option(help="Take this result instead of running anything.")] = None,
+    page: Annotated[Path | None, typer.Option(help="A Markdown page whose tables are renewed.")] = None,
+    pictures: Annotated[Path | None, typer.Option(help="A folder for the figures, SVG.")] = None,
     as_json: Json = False,
 ) -> None:
     """Whole rollouts in virtual time: false stops, and how soon regressions are seen.
@@ -82,13 +85,21 @@ def rollout(
     A virtual fleet replays real answers to real people; engine and gates are the server's own, and they look
     after every report. Beside them: a fixed threshold of failed installs, and a test that is repeated.
     """
-    from tinyfleet.bench import rollouts
+    from tinyfleet.bench import rollout_pictures, rollouts
     from tinyfleet.bench.tables import told
 
-    endings = rollouts.run(rollouts.plan(runs, harmful, devices, seed), say, processes)
-    found = rollouts.report(endings, devices, seed)
+    if saved is not None:
+        found = rollouts.load(saved)
+    else:
+        endings = rollouts.run(rollouts.plan(runs, harmful, devices, seed), say, processes)
+        found = rollouts.report(endings, devices, seed)
     if save is not None:
         _write(save, msgspec.json.format(msgspec.json.encode(found), indent=1))
+    if page is not None:
+        _renew(page, told(found), "rollout")
+    if pictures is not None:
+        for draw in (rollout_pictures.exposure, rollout_pictures.delay, rollout_pictures.false_stops):
+            _write(pictures / f"rollouts-{draw.__name__.replace('_', '-')}.svg", draw(found).encode())
     emit(found, as_json, lambda: told(found))
 
 
@@ -144,10 +155,10 @@ def _markdown(found: list[Comparison], flagged: list[Flagged], checked: list[Che
     return "\n\n".join([*parts, "### Cycle tables", tables.cycle_tables()])
 
 
-def _renew(page: Path, text: str) -> None:
+def _renew(page: Path, text: str, bench: str) -> None:
     from firmware_sim import tables
 
     try:
-        page.write_text(tables.placed(page.read_text("utf-8"), text), "utf-8")
+        page.write_text(tables.placed(page.read_text("utf-8"), text, bench), "utf-8")
     except OSError as error:
         raise InputError("unwritable", f"cannot renew {page}: {error.strerror}", "check the path") from error
