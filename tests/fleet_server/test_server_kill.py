@@ -33,21 +33,31 @@ class Server:
             *("--port", str(self.port), "--broker", broker),
         ]
 
-    def start(self) -> Client:
+    def spawn(self) -> Client:
+        """Start the process; the client is refused until it listens."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        token = self.data / "admin.token"
+        self._client = Client(
+            f"http://127.0.0.1:{self.port}", token.read_text().strip() if token.exists() else ""
+        )
+        return self._client
+
+    def start(self) -> Client:
+        """Start it and wait until it answers."""
+        self.spawn()
         deadline = time.monotonic() + 30
         while True:
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < deadline, self._log.read_text()
             token = self.data / "admin.token"
+            self._client.close()
             self._client = Client(
                 f"http://127.0.0.1:{self.port}", token.read_text().strip() if token.exists() else ""
             )
             try:
                 self._client.get("/overview")
             except FleetError:
-                self._client.close()
                 time.sleep(0.02)
             else:
                 return self._client
