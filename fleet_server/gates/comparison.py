@@ -14,6 +14,9 @@ from fleet_server.gates.policy import Comparison
 
 _BY_NAME: Final = {metric.name: metric for metric in METRICS}
 
+#: The end of float's exponents.
+_MOST_LOG: Final = 700.0
+
 
 class Found(NamedTuple):
     """Effects are positive where the new version is worse; those of logarithmic metrics are ratios - 1."""
@@ -82,6 +85,6 @@ def _safety(fitted: Fit, margin: float, setting: Comparison) -> float:
 
 
 def _linear(metric: Metric, effect: float) -> float:
-    if not metric.logarithmic:
+    if not metric.logarithmic or not math.isfinite(effect):
         return effect
-    return math.expm1(effect) if effect < 700 else math.inf  # the end of float's exponents
+    return math.expm1(min(effect, _MOST_LOG))

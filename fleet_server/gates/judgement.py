@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -16,6 +16,8 @@ from fleet_server.gates import betting, comparison, hazard, proportion
 from fleet_server.gates.evidence import Broke, Compared, Disagreed, Evidence, Failed
 from fleet_server.gates.policy import Comparison, Gates, Hazard, Limit, Need
 
+#: An e-value of nought, in JSON.
+_LEAST_LOG_E: Final = -1e6
 Outcome = Literal["pass", "fail", "not_yet"]
 
 
@@ -34,8 +36,9 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     log_e_safe: float | None = None
     """The same for the absence of harm; a pass from log(1 / level) on."""
     estimate: float | None = None
-    interval: tuple[float, float] | None = None
-    """Confidence sequence of the estimate, each bound at ``level`` (at half of it for two-sided gates)."""
+    interval: tuple[float | None, float | None] | None = None
+    """Confidence sequence of the estimate, each bound at ``level`` (at half of it for two-sided gates).
+    None for a bound of which nothing is known yet: JSON has no infinity."""
     treated: int = 0
     """Devices with the new version that it is about."""
     control: int = 0
@@ -93,10 +96,10 @@ def _compare(gates: Gates, setting: Comparison, level: float, evidence: Compared
         reason=comparison.describe(evidence.gate, found, setting, treated, control),
         need=setting.need,
         level=level,
-        log_e=found.log_e_harm,
-        log_e_safe=found.log_e_safe,
+        log_e=_finite(found.log_e_harm),
+        log_e_safe=_finite(found.log_e_safe),
         estimate=found.effect,
-        interval=found.interval,
+        interval=(_bound(found.interval[0]), _bound(found.interval[1])),
         treated=treated,
         control=control,
     )
@@ -110,7 +113,7 @@ def _limit_failures(setting: Limit, level: float, evidence: Failed) -> Judgement
         reason=f"{evidence.failed} of {evidence.exposed} exposed devices failed, "
         f"tolerated {setting.rate:.2%}",
         level=level,
-        log_e=log_e,
+        log_e=_finite(log_e),
         estimate=evidence.failed / evidence.exposed if evidence.exposed else None,
         treated=evidence.exposed,
     )
@@ -125,7 +128,7 @@ def _compare_breaks(level: float, evidence: Broke) -> Judgement:
         outcome=_outcome(log_e, None, level),
         reason=f"{treated} new and {control} control devices restarted or fell silent",
         level=level,
-        log_e=log_e,
+        log_e=_finite(log_e),
         treated=treated,
         control=control,
     )
@@ -141,7 +144,7 @@ def _limit_disagreement(setting: Limit, level: float, evidence: Disagreed) -> Ju
         reason=f"old and new version disagree on {mean or 0:.1%} of the shadow inferences of "
         f"{len(shares)} devices, tolerated {setting.rate:.1%}",
         level=level,
-        log_e=log_e,
+        log_e=_finite(log_e),
         estimate=mean,
         treated=len(shares),
     )
@@ -152,3 +155,11 @@ def _outcome(log_e_harm: float, log_e_safe: float | None, level: float) -> Outco
     if log_e_harm >= threshold:
         return "fail"
     return "pass" if log_e_safe is not None and log_e_safe >= threshold else "not_yet"
+
+
+def _finite(log_e: float) -> float:
+    return max(log_e, _LEAST_LOG_E)
+
+
+def _bound(value: float) -> float | None:
+    return value if math.isfinite(value) else None

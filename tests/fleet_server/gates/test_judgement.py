@@ -3,6 +3,7 @@
 import math
 import random
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from fleet_server.gates import evidence as records
 from fleet_server.gates.evidence import Broke, Compared, Disagreed, Failed
 from fleet_server.gates.hazard import Break
-from fleet_server.gates.judgement import judge, levels
+from fleet_server.gates.judgement import Judgement, judge, levels
 from fleet_server.gates.observation import Observations
 from fleet_server.gates.policy import Comparison, Gates, Limit
 
@@ -96,6 +97,14 @@ def test_too_few_devices_are_told_as_such() -> None:
     assert found.reason == "9 new and 2 control devices have reported enough, too few to compare"
 
 
+def test_the_little_that_few_devices_tell_is_still_a_judgement_in_json() -> None:
+    """With one degree of freedom no bound is known, and an e-value may be nought."""
+    for new, old in (([1.0, 1.0, 1.0], [0.0, 0.0, 0.0]), ([0.5, 0.6, 0.7], [0.5, 0.6, 0.9])):
+        for gate in ("accuracy", "latency", "confidence"):
+            found = judge(Gates(), [_compared(gate, np.array(new), np.array(old))])
+            assert msgspec.json.decode(msgspec.json.encode(found), type=list[Judgement]) == found
+
+
 def test_the_gates_shares_sum_to_the_promised_alpha_whatever_is_switched_on() -> None:
     for gates in (Gates(), Gates(errors=None, energy=None), Gates(disagreement=Limit(rate=0.2))):
         assert sum(levels(gates).values()) == pytest.approx(gates.alpha)
@@ -122,6 +131,8 @@ def test_a_decision_replays_from_its_record_to_the_same_answer(values: list[floa
     record = records.encode(evidence)
     assert judge(gates, records.decode(record)) == judge(gates, evidence)
     assert records.encode(records.decode(record)) == record
+    found = judge(gates, evidence)
+    assert msgspec.json.decode(msgspec.json.encode(found), type=list[Judgement]) == found, "JSON has it all"
 
 
 def _looks(rng: np.random.Generator, rollouts: int, devices: int) -> int:
