@@ -20,10 +20,13 @@ from fleet_server.gates.policy import Gates
 from fleet_server.gates.verdict import Verdict
 from fleet_server.rollout_state import Arm, Fact, Rollout
 from fleet_server.store import first
+from wire.errors import NotFoundError
+from wire.messages import ModelRef
 from wire.states import UNSUCCESSFUL
 
 #: A look at everything costs a pass over all sums: this many a bin of the calendar are enough.
 _LOOKS_PER_BIN: Final = 10
+MAX_DECISIONS: Final = 1000
 _JUDGEMENTS = msgspec.json.Decoder(list[Judgement])
 
 
@@ -32,6 +35,34 @@ class Look(NamedTuple):
 
     at: float
     judgements: list[Judgement]
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of some gate's outcome, or the end of a stage."""
+
+    id: int
+    stage: int
+    """From 0."""
+    at: float
+    judgements: list[Judgement]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision as a document that stands for itself."""
+
+    rollout: int
+    bundle: ModelRef
+    stage: int
+    at: float
+    gates: Gates
+    judgements: list[Judgement]
+    evidence: msgspec.Raw
+    """See fleet_server.gates.evidence."""
+
+    @property
+    def reproducible(self) -> bool:
+        """Whether the evidence leads to the same judgements; msgspec.ValidationError when it is none."""
+        return replay(self.gates, bytes(self.evidence)) == self.judgements
 
 
 def verdicts(db: Database, rollout: Rollout, facts: Sequence[Fact], now: float) -> list[Verdict]:
@@ -56,6 +87,40 @@ def latest(db: Database, rollout: int) -> Look | None:
     """The newest look; None before the first."""
     row = first(db, "SELECT at, judgements FROM gate_looks WHERE rollout = ?", (rollout,))
     return None if row is None else Look(row["at"], _JUDGEMENTS.decode(row["judgements"]))
+
+
+def decisions(db: Database, rollout: int) -> list[Decision]:
+    """What was decided, oldest first."""
+    rows = db.query(
+        "SELECT id, stage, at, judgements FROM gate_decisions WHERE rollout = ? ORDER BY id LIMIT ?",
+        (rollout, MAX_DECISIONS),
+    )
+    return [
+        Decision(
+            id=row["id"], stage=row["stage"], at=row["at"], judgements=_JUDGEMENTS.decode(row["judgements"])
+        )
+        for row in rows
+    ]
+
+
+def record(db: Database, rollout: Rollout, decision: int) -> Record:
+    """One decision with all that it takes to make it again; NotFoundError when there is none."""
+    row = first(db, "SELECT * FROM gate_decisions WHERE rollout = ? AND id = ?", (rollout.id, decision))
+    if row is None:
+        raise NotFoundError(
+            "unknown_decision",
+            f"rollout {rollout.id} has no decision {decision}",
+            f"see: tinyfleet rollout decisions {rollout.id}",
+        )
+    return Record(
+        rollout=rollout.id,
+        bundle=rollout.bundle,
+        stage=row["stage"],
+        at=row["at"],
+        gates=rollout.policy.gates,
+        judgements=_JUDGEMENTS.decode(row["judgements"]),
+        evidence=msgspec.Raw(zlib.decompress(row["evidence"])),
+    )
 
 
 def replay(gates: Gates, record: bytes) -> list[Judgement]:

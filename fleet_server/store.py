@@ -96,6 +96,10 @@ class Store:
         """Make a change and wait until it is committed."""
         return self.submit(run).result()
 
+    def read(self, run: Callable[[Database], T]) -> T:
+        """Let ``run`` query on the caller's own connection, which cannot write."""
+        return run(self._reader())
+
     def rows(self, sql: str, parameters: tuple[Any, ...] | Row = ()) -> list[Row]:
         """Rows of a query, read on the caller's own connection."""
         return list(self._reader().query(sql, parameters))

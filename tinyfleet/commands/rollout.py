@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from tinyfleet import policy_file
 from tinyfleet.client import Client, connect
+from tinyfleet.commands import rollout_gates
 from tinyfleet.commands.options import Server, TokenFile
 from tinyfleet.output import Json, emit, say
 from tinyfleet.table import table
@@ -22,28 +25,43 @@ _ENDS = ("finished", "stopped")
 def create(
     model: Annotated[str, typer.Argument(help="The model's name.")],
     version: Annotated[int, typer.Argument(help="The version to ship.")],
-    stages: Annotated[str, typer.Option(help="Rising shares of the fleet, in percent.")] = "10,50,100",
-    max_failed: Annotated[float, typer.Option(help="Share of a stage that may fail, percent.")] = 10,
-    deadline_s: Annotated[float, typer.Option(help="A silent device has failed after this.")] = 3600,
-    soak_s: Annotated[float, typer.Option(help="How long each stage is watched.")] = 600,
-    report_every_s: Annotated[float, typer.Option(help="Length of the devices' telemetry windows.")] = 60,
+    policy: Annotated[
+        Path | None, typer.Option(help="How, as a TOML file (docs/rollouts.md); options override it.")
+    ] = None,
+    stages: Annotated[str | None, typer.Option(help="Rising shares of the fleet, in percent.")] = None,
+    where: Annotated[str | None, typer.Option(help="Which devices: a filter (docs/filters.md).")] = None,
+    control: Annotated[
+        float | None, typer.Option(min=0, max=50, help="Share that stays on the old version, percent.")
+    ] = None,
+    max_failed: Annotated[float | None, typer.Option(help="Share of a stage that may fail, percent.")] = None,
+    deadline_s: Annotated[float | None, typer.Option(help="A silent device has failed after this.")] = None,
+    soak_s: Annotated[float | None, typer.Option(help="How long each stage is watched.")] = None,
+    report_every_s: Annotated[
+        float | None, typer.Option(help="Length of the devices' telemetry windows.")
+    ] = None,
+    start: Annotated[bool, typer.Option(help="Begin at once, or wait for: tinyfleet rollout start.")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say who would take part.")] = False,
     server: Server = None,
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
     """Begin to roll a version out over the devices that it fits."""
-    body = {
-        "model": model,
-        "version": version,
-        "stages": _shares(stages),
-        "max_failed": max_failed / 100,
+    written = {} if policy is None else policy_file.read(policy)
+    chosen = {
+        "stages": None if stages is None else _shares(stages),
+        "where": where,
+        "control": None if control is None else control / 100,
+        "max_failed": None if max_failed is None else max_failed / 100,
         "deadline_s": deadline_s,
         "soak_s": soak_s,
-        "report_every_ms": round(report_every_s * 1000),
     }
+    written |= {key: value for key, value in chosen.items() if value is not None}
+    if report_every_s is not None:
+        written["device"] = {**written.get("device", {}), "report_every_ms": round(report_every_s * 1000)}
+    body = {"model": model, "version": version, "policy": written, "start": start}
     with connect(server, token_file) as client:
-        made = client.post("/rollouts", body)
-    emit(made, as_json, lambda: describe(made))
+        made = client.post("/rollouts?dry_run=true" if dry_run else "/rollouts", body)
+    emit(made, as_json, lambda: _fits(made) if dry_run else describe(made))
 
 
 @app.command("list")
@@ -72,32 +90,34 @@ def watch(number: Number, server: Server = None, token_file: TokenFile = None, a
         raise typer.Exit(ExitCode.REFUSED)
 
 
-@app.command()
-def pause(number: Number, server: Server = None, token_file: TokenFile = None, as_json: Json = False) -> None:
-    """Assign no further devices."""
-    _command(number, "pause", server, token_file, as_json)
+def _add_command(name: str, what: str, staged: bool = False) -> None:
+    def plain(
+        number: Number, server: Server = None, token_file: TokenFile = None, as_json: Json = False
+    ) -> None:
+        _command(number, name, server, token_file, as_json)
+
+    def of_stage(
+        number: Number,
+        stage: Annotated[int | None, typer.Option(min=1, help="Only if it is this stage's turn.")] = None,
+        server: Server = None,
+        token_file: TokenFile = None,
+        as_json: Json = False,
+    ) -> None:
+        query = "" if stage is None else f"?stage={stage}"
+        _command(number, f"{name}{query}", server, token_file, as_json)
+
+    app.command(name, help=what)(of_stage if staged else plain)
 
 
-@app.command()
-def resume(
-    number: Number, server: Server = None, token_file: TokenFile = None, as_json: Json = False
-) -> None:
-    """Go on after a pause."""
-    _command(number, "resume", server, token_file, as_json)
-
-
-@app.command()
-def stop(number: Number, server: Server = None, token_file: TokenFile = None, as_json: Json = False) -> None:
-    """End a rollout; devices keep what they run."""
-    _command(number, "stop", server, token_file, as_json)
-
-
-@app.command()
-def rollback(
-    number: Number, server: Server = None, token_file: TokenFile = None, as_json: Json = False
-) -> None:
-    """Give every device of a rollout the version that it ran before."""
-    _command(number, "rollback", server, token_file, as_json)
+_add_command("start", "Begin a rollout that was made with --no-start.")
+_add_command("approve", "Let a stage begin that waits for it.", staged=True)
+_add_command("pause", "Assign no further devices.")
+_add_command("resume", "Go on after a pause.")
+_add_command("skip", "End the present stage now; devices that were not told yet go along.", staged=True)
+_add_command("stop", "End a rollout; devices keep what they run, and who has begun may finish.")
+_add_command("abort", "Stop, and withdraw every attempt that is not confirmed.")
+_add_command("rollback", "Give every device of a rollout the version that it ran before.")
+rollout_gates.add_to(app)
 
 
 def follow(client: Client, number: int, every_s: float = 0.5) -> dict[str, Any]:
@@ -131,6 +151,21 @@ def _command(number: int, name: str, server: str | None, token_file: Any, as_jso
     with connect(server, token_file) as client:
         found = client.post(f"/rollouts/{number}/{name}")
     emit(found, as_json, lambda: describe(found))
+
+
+def _fits(found: dict[str, Any]) -> str:
+    """Of a dry run: how many would be told, and why the others would not."""
+    stages = ", ".join(
+        f"stage {index + 1}: {stage['devices'] - stage['control']} new and {stage['control']} control"
+        for index, stage in enumerate(found["stages"])
+    )
+    lines = [f"{found['fits']} devices would take part ({stages})"]
+    examples = {each["reason"]: each for each in reversed(found["rejected"])}
+    lines += [
+        f"{count} rejected: {reason} - such as {examples[reason]['device']}: {examples[reason]['message']}"
+        for reason, count in sorted(found["by_reason"].items())
+    ]
+    return "\n".join(lines)
 
 
 def _shares(text: str) -> list[float]:
