@@ -23,7 +23,8 @@ def explain(
         lines += _stage(rollout, facts, now)
     lines += _failures(rollout, facts)
     lines += [_gate(judgement) for judgement in judgements]
-    lines += _silent_gates(rollout, judgements)
+    if rollout.state in (RolloutState.RUNNING, RolloutState.PAUSED):
+        lines += _silent_gates(rollout, judgements)
     return lines
 
 
@@ -31,7 +32,8 @@ def _headline(rollout: Rollout) -> str:
     bundle = rollout.bundle
     where = f", {named(rollout, rollout.current)}" if rollout.state is RolloutState.RUNNING else ""
     why = f": {rollout.reason}" if rollout.reason else ""
-    return f"{bundle.model} v{bundle.version} is {rollout.state}{where}{why}."
+    state = "being rolled back" if rollout.state is RolloutState.ROLLING_BACK else rollout.state
+    return f"{bundle.model} v{bundle.version} is {state}{where}{why}."
 
 
 def _stage(rollout: Rollout, facts: Sequence[Fact], now: float) -> list[str]:
@@ -47,8 +49,8 @@ def _stage(rollout: Rollout, facts: Sequence[Fact], now: float) -> list[str]:
     lines += _waiting(here, rollout, now)
     if stage.state is StageState.SOAKING and stage.soaking_at is not None:
         left = stage.soaking_at + policy.soak_of(rollout.current) - now
-        soaking = f"for another {left:.0f} s" if left > 0 else "and its soak is over"
-        lines.append(f"Every device that can be reached has settled; the stage is being watched {soaking}.")
+        watched = f"is being watched for another {left:.0f} s" if left > 0 else "has been watched long enough"
+        lines.append(f"Every device that can be reached has settled; the stage {watched}.")
     return lines
 
 
@@ -89,7 +91,8 @@ def _waiting(facts: Sequence[Fact], rollout: Rollout, now: float) -> list[str]:
 def _undoing(facts: Sequence[Fact]) -> list[str]:
     exposed = [f for f in facts if f.state is not None and f.restorable]
     back = sum(f.restored is not None for f in exposed)
-    return [f"{back} of {len(exposed)} exposed devices have been told to run their former version."]
+    whose = "has been told to run its" if back == 1 else "have been told to run their"
+    return [f"{back} of {len(exposed)} exposed devices {whose} former version."]
 
 
 def _failures(rollout: Rollout, facts: Sequence[Fact]) -> list[str]:
@@ -98,7 +101,7 @@ def _failures(rollout: Rollout, facts: Sequence[Fact]) -> list[str]:
 
 
 def _gate(judgement: Judgement) -> str:
-    verdict = {"pass": "shown to hold", "fail": "FAILED", "not_yet": "no harm shown"}[judgement.outcome]
+    verdict = {"pass": "shown to hold", "fail": "harm shown", "not_yet": "no harm shown"}[judgement.outcome]
     return f"Gate {judgement.gate}: {verdict}; {judgement.reason}."
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+import msgspec
 from fastapi import Request
 
-from fleet_server import listing, queries
+from fleet_server import gatekeeper, listing, queries
 from fleet_server.dashboard import field, stages
 from fleet_server.dashboard import format as fmt
 from fleet_server.dashboard.access import fleet_of, serve
+from fleet_server.dashboard.gates import GateList
 from fleet_server.dashboard.parts import Bar, Bars, Chip, Feed, box, card, recolour, text
 from fleet_server.dashboard.table import Column, PagedTable
+from fleet_server.gates.judgement import Judgement, settings
+from fleet_server.gates.policy import Gates
 from fleet_server.store import Row, Store
 
 _COLUMNS = (
@@ -36,6 +40,7 @@ class Snapshot(NamedTuple):
     members: list[Row]
     matching: int
     field: field.FieldData
+    judgements: list[Judgement]
 
 
 async def page(request: Request, number: str) -> None:
@@ -62,6 +67,7 @@ class RolloutView:
         rollout = queries.rollout_summary(store, number)
         query = self._table.page if self._table else listing.Page(sort="stage")
         members, matching = listing.members(store, number, query)
+        look = store.read(lambda db: gatekeeper.latest(db, number))
         return Snapshot(
             now=time.time(),
             rollout=rollout,
@@ -70,6 +76,7 @@ class RolloutView:
             members=members,
             matching=matching,
             field=self._field.load(),
+            judgements=look.judgements if look is not None else [],
         )
 
     def build(self, refresh: Callable[[], Awaitable[None]]) -> None:
@@ -83,6 +90,7 @@ class RolloutView:
         with card("Stages"):
             self._track = stages.Track()
             self._policy = text(classes="note").style("margin-top: 12px")
+        self._gates = GateList()
         with box("split"):
             with box("stack"):
                 self._table = PagedTable(
@@ -110,6 +118,7 @@ class RolloutView:
         self._show_reason(rollout)
         self._track.show(rollout, snapshot.stages, snapshot.now)
         self._policy.text = _policy(rollout["policy"])
+        self._gates.show(snapshot.judgements, _silent(rollout["policy"], snapshot.judgements))
         self._counts.show(
             [Bar(fmt.words(state), n, fmt.tone(state)) for state, n in sorted(rollout["counts"].items())]
         )
@@ -127,6 +136,12 @@ class RolloutView:
         self._then.text = (
             f"Told to take it: {told} of {fmt.many(total, 'device')}. Never told: {total - told}."
         )
+
+
+def _silent(policy: Row, judgements: Sequence[Judgement]) -> list[str]:
+    """Gates that are switched on, but have nothing to go by."""
+    spoken = {judgement.gate for judgement in judgements}
+    return [name for name in settings(msgspec.convert(policy["gates"], Gates)) if name not in spoken]
 
 
 def _policy(policy: Row) -> str:

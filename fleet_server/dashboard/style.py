@@ -62,6 +62,15 @@ _PARTS: Final = """
 .tile .of { font-size: 16px; font-weight: 400; color: var(--ink2); }
 .tile .figure { display: flex; align-items: baseline; gap: 6px; }
 @media (max-width: 800px) { .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px; } }
+.gate { display: grid; grid-template-columns: 110px 140px 1fr; gap: 4px 12px; padding: 8px 0;
+        border-top: 1px solid var(--line); align-items: baseline; }
+.gate:first-child { border-top: none; }
+.gate .name { font-weight: 500; }
+.gate .reason { color: var(--ink2); font-size: 13px; }
+@media (max-width: 700px) {
+  .gate { grid-template-columns: 1fr auto; }
+  .gate .reason { grid-column: 1 / -1; }
+}
 .chip { display: inline-flex; align-items: center; gap: 6px; font-size: 13px; font-weight: 500;
   white-space: nowrap;
   color: var(--tone); }

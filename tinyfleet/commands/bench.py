@@ -103,6 +103,20 @@ def rollout(
     emit(found, as_json, lambda: told(found))
 
 
+@app.command()
+def engine(
+    devices: Annotated[int, typer.Option(min=50, max=100_000, help="How many.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="Who is silent, who is away, who is right.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """One rollout to many devices through the server's database, engine and gates, in virtual time."""
+    from tinyfleet.bench.engine import run
+
+    found = run(devices, seed, say)
+    fields = msgspec.to_builtins(found)
+    emit(found, as_json, lambda: "\n".join(f"{name}: {value}" for name, value in fields.items()))
+
+
 def _write(file: Path, data: bytes) -> None:
     try:
         file.write_bytes(data)
