@@ -52,7 +52,7 @@ def test_end_to_end_a_version_that_is_worse_in_the_field_is_caught_by_the_accura
     """It passes its self-test on every device, and is undone in its first stage without a download."""
     worse = demo["rollouts"][3]
     assert worse["result"] == "stopped"
-    assert re.match(r"accuracy: accuracy is \d+ points worse on \d+ new than on 8 control", worse["reason"])
+    assert re.match(r"accuracy: \d+ points worse on \d+ new than on 8 control", worse["reason"])
     assert worse["exposed"] == worse["restored"] == demo["versions"]["4"]["confirmed"] == 7
     assert worse["restore_downloaded_bytes"] == 0
     assert demo["accuracy"]["4"] < demo["accuracy"]["2"] - 0.3

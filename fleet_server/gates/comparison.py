@@ -51,24 +51,27 @@ def compare(evidence: Compared, setting: Comparison, level: float, min_devices: 
 
 
 def describe(gate: str, found: Found, setting: Comparison, treated: int, control: int) -> str:
-    """Such as "accuracy is 9.8 points worse on 21 new than on 6 control devices (7.1 to 12.5 worse)"."""
+    """Such as "9.8 points worse on 21 new than on 6 control devices (between ...)"."""
     metric = _BY_NAME[cast(GateName, gate)]
     unit = "%" if metric.logarithmic else " points"
-    worse, better = _amount(found.effect), _amount(-found.effect)
-    how = f"{worse}{unit} worse" if found.effect > 0 else f"{better}{unit} better"
-    return (
-        f"{metric.noun} is {how} on {treated} new than on {control} control devices "
-        f"({_amount(found.interval[0])} to {_amount(found.interval[1])} worse), "
-        f"tolerated are {_amount(setting.margin)}{unit}"
-    )
+    size = _percent(abs(found.effect))
+    sense = "worse" if found.effect > 0 else "better"
+    how = "as before" if size == "0.0" else f"{size}{unit} {sense}"
+    than = f"on {treated} new {'as' if size == '0.0' else 'than'} on {control} control devices"
+    low, high = (_bound(bound) for bound in found.interval)
+    return f"{how} {than} (between {low} and {high}), tolerated are {_percent(setting.margin)}{unit}"
 
 
-def _amount(share: float) -> str:
-    """In percent, with as many digits as it deserves."""
+def _bound(share: float) -> str:
     if not math.isfinite(share):
-        return "any" if share > 0 else "-any"
+        return "anything"
+    return f"{_percent(abs(share))} {'worse' if share > 0 else 'better'}"
+
+
+def _percent(share: float) -> str:
+    """With as many digits as it deserves."""
     percent = 100 * share
-    return f"{percent:.0f}" if abs(percent) >= 20 else f"{percent:.1f}"
+    return f"{percent:.0f}" if percent >= 20 else f"{percent:.1f}"
 
 
 def _harm(fitted: Fit, margin: float, setting: Comparison) -> float:

@@ -16,7 +16,6 @@ class Metric(NamedTuple):
     """One number that a device has in every window, and what it means when it changes."""
 
     name: GateName
-    noun: str
     worse: Literal[1, -1]
     """1 where more of it is worse, -1 where less is."""
     logarithmic: bool
@@ -26,13 +25,13 @@ class Metric(NamedTuple):
 
 
 METRICS: Final = (
-    Metric("accuracy", "accuracy", -1, False, 0.01),
-    Metric("errors", "share of failed inferences", 1, False, 0.0005),
-    Metric("latency", "latency", 1, True, 0.02),
-    Metric("confidence", "mean confidence", -1, False, 0.01),
-    Metric("classes", "distance of the answers from those before", 1, False, 0.01),
-    Metric("memory", "memory", 1, True, 0.02),
-    Metric("energy", "energy of an inference", 1, True, 0.02),
+    Metric("accuracy", -1, False, 0.01),
+    Metric("errors", 1, False, 0.0005),
+    Metric("latency", 1, True, 0.02),
+    Metric("confidence", -1, False, 0.01),
+    Metric("classes", 1, False, 0.01),
+    Metric("memory", 1, True, 0.02),
+    Metric("energy", 1, True, 0.02),
 )
 
 

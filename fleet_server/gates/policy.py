@@ -66,10 +66,11 @@ class Gates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     errors: Comparison | None = Comparison(margin=0.001, weight=2.0)
     """Share of inferences that failed."""
     latency: Latency | None = Latency()
-    confidence: Comparison | None = Comparison(margin=0.1, side="both")
-    """Mean confidence."""
-    classes: Comparison | None = Comparison(margin=0.15)
-    """Total variation distance of the answers from the device's own before the rollout."""
+    confidence: Comparison | None = Comparison(margin=0.1)
+    """Mean confidence. A better model is surer; ``side="both"`` is for versions that should be alike."""
+    classes: Comparison | None = Comparison(margin=0.3)
+    """Total variation distance of the answers from the device's own before the rollout. A better model gives
+    other answers, too: the default sees a collapse, a smaller margin is for versions that are alike."""
     memory: Comparison | None = Comparison(margin=0.25)
     """Growth of the arena or of the agent's resident memory."""
     energy: Comparison | None = Comparison(margin=0.25)

@@ -90,8 +90,8 @@ def test_a_version_that_is_worse_is_undone_in_its_first_stage_with_the_figures(f
     assert field.live({1: 0.9, 2: 0.5}, 30, number) in ("rolling_back", "stopped")
     shown = site.shown(number)
     assert shown["current"] == 0
-    assert shown["reason"].startswith("accuracy: accuracy is ")
-    assert "worse on 7 new than on 10 control devices" in shown["reason"]
+    assert shown["reason"].startswith("accuracy: ")
+    assert "points worse on 7 new than on 10 control devices" in shown["reason"]
 
 
 def test_the_same_fall_in_both_arms_is_nobodys_fault(field: Field) -> None:
