@@ -79,8 +79,9 @@ def verdicts(db: Database, rollout: Rollout, facts: Sequence[Fact], now: float) 
 
 def record_decision(db: Database, rollout: Rollout, facts: Sequence[Fact], now: float) -> None:
     """Keep what the rollout's stage was passed, or failed, with."""
-    frame = _frame(rollout, now)
-    _record(db, rollout, [_failures(facts), *_observed(db, frame, facts)], now)
+    evidence = [_failures(facts), *_observed(db, _frame(rollout, now), facts)]
+    _keep(db, rollout, judge(rollout.policy.gates, evidence), now)
+    _record(db, rollout, evidence, now)
 
 
 def latest(db: Database, rollout: int) -> Look | None:
@@ -140,10 +141,7 @@ def _look(db: Database, rollout: Rollout, frame: Frame, facts: Sequence[Fact], n
     evidence = [_failures(facts), *_observed(db, frame, facts)]
     judgements = judge(rollout.policy.gates, evidence)
     before = latest(db, rollout.id)
-    db.execute(
-        "INSERT OR REPLACE INTO gate_looks VALUES (?, ?, ?)",
-        (rollout.id, now, msgspec.json.encode(judgements).decode()),
-    )
+    _keep(db, rollout, judgements, now)
     if before is None or _outcomes(judgements) != _outcomes(before.judgements):
         _record(db, rollout, evidence, now)
     return judgements
@@ -187,6 +185,13 @@ def _observed(db: Database, frame: Frame, facts: Sequence[Fact]) -> list[Evidenc
 
 def _outcomes(judgements: Sequence[Judgement]) -> dict[str, str]:
     return {judgement.gate: judgement.outcome for judgement in judgements}
+
+
+def _keep(db: Database, rollout: Rollout, judgements: list[Judgement], now: float) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO gate_looks VALUES (?, ?, ?)",
+        (rollout.id, now, msgspec.json.encode(judgements).decode()),
+    )
 
 
 def _record(db: Database, rollout: Rollout, evidence: list[Evidence], now: float) -> None:

@@ -230,6 +230,21 @@ def test_why_a_rollout_was_rolled_back_is_said_in_words(
     expect(page).to_have_title("Rollout 2 · tinyfleet")
 
 
+def test_the_gates_of_a_rollout_are_on_its_page(
+    served: Served, page: Page, make_bundle, tmp_path: Path
+) -> None:
+    device = served.device("mcu-0")
+    served.push(make_bundle(1), tmp_path / "v1")
+    number = served.roll(1, stages=[1.0], soak_s=60)
+    wish = device.assignments.get(timeout=20)
+    device.report(wish, UpdateState.ROLLED_BACK, Reason.SELF_TEST)
+    page.goto(f"{served.url}/rollouts/{number}")
+    gates = page.get_by_label("Gates")
+    expect(gates).to_contain_text("1 of 1 exposed devices failed, tolerated 0.50%", timeout=20_000)
+    expect(gates).to_contain_text("no harm shown")
+    expect(gates).to_contain_text("Without data: accuracy")
+
+
 def test_markup_from_devices_and_addresses_is_shown_as_text(
     served: Served, page: Page, browser: Browser, make_bundle: Callable, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ def served(client: httpx.Client, fleet: Fleet, make_bundle) -> httpx.Client:
 
 
 def test_the_example_of_the_documentation_is_a_policy() -> None:
+    assert EXAMPLE.read_text() in (EXAMPLE.parents[1] / "rollouts.md").read_text(), "the page shows the file"
     made = msgspec.convert(policy_file.read(EXAMPLE), Policy)
     assert [stage.share for stage in made.plan] == [None, 0.1, 1.0]
     assert made.gates.energy is None
