@@ -13,7 +13,14 @@ from tinyfleet.bench.scenario import SCENARIOS
 from tinyfleet.bench.virtual import WINDOW_S
 
 #: Drawn; what is hardly ever seen would lie on the axis.
-_SHOWN: Final = ("accuracy_10", "accuracy_3", "latency_1.2", "bricks_5", "accuracy_1", "bricks_1")
+_SHOWN: Final = {
+    "accuracy_1": "-1 point",
+    "accuracy_3": "-3 points",
+    "accuracy_10": "-10 points",
+    "latency_1.2": "latency x 1.2",
+    "bricks_1": "1 % bricked",
+    "bricks_5": "5 % bricked",
+}
 _POINTS: Final = 14
 #: Counts as a stop, besides the gates.
 _HARD_LIMIT: Final = "max_failed"
@@ -56,5 +63,5 @@ def _curves(report: Report, title: str, x: Axis, value: Callable[[tuple[int, flo
         if x.log:
             points = [x.low * (x.high / x.low) ** (step / _POINTS) for step in range(_POINTS + 1)]
         shares = [sum(each <= point for each in values) / len(endings) for point in points]
-        lines.append(Line(scenario.title, points, shares))
+        lines.append(Line(_SHOWN[scenario.name], points, shares))
     return line_chart(title, x, Axis("rollouts stopped by then", 0, 1, percent=True), lines)
