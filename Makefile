@@ -35,6 +35,8 @@ soak: setup
 
 bench: setup
 	$(BIN)/tinyfleet bench mcu --flags --check
+	$(BIN)/tinyfleet bench rollout --runs 1000 --harmful 50
+	$(BIN)/tinyfleet bench engine
 
 docs: setup
 	$(BIN)/mkdocs build --strict
