@@ -41,15 +41,17 @@ class Observations(NamedTuple):
 
 
 def observe(panel: Panel, min_inferences: int) -> Observations:
-    """Each device's mean, the control devices' weighed by bin as the treated arm's inferences are.
+    """Each device's mean, the control devices' weighed by bin as the treated devices' inferences lie.
 
-    That is direct standardisation to the treated arm's calendar: what changes for everybody from one day
-    to the next (season, weather, load) moves both means alike, whenever a device was told.
+    That is direct standardisation to the treated arm's calendar, in which every treated device counts once,
+    as it does in the comparison: what changes for everybody from one day to the next (season, weather,
+    load) moves both means alike, whenever a device was told.
     """
     treated = panel.treated
-    calendar = panel.weights[treated].sum(axis=0)
     inferences = panel.weights.sum(axis=1)
     values = _ratio(panel.totals.sum(axis=1), inferences)
+    counted = treated & (inferences > 0) & (inferences >= min_inferences)
+    calendar = (panel.weights[counted] / inferences[counted, np.newaxis]).sum(axis=0)
     values[~treated], inferences[~treated] = _means_by_calendar(
         panel.totals[~treated], panel.weights[~treated], calendar
     )

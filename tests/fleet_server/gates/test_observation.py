@@ -13,19 +13,30 @@ def _panel(values: np.ndarray, weights: np.ndarray, treated: np.ndarray) -> Pane
     return Panel(values * weights, weights, treated, np.full(devices, np.nan), np.zeros(devices, np.intp))
 
 
-def test_a_change_for_everybody_moves_both_arms_alike_whenever_a_device_was_told() -> None:
-    """The world gets 30 points worse in bin 5; the treated devices were told from bin 4 on, one by one."""
-    treated = np.array([True] * 6 + [False] * 4)
-    world = np.where(np.arange(10) < 5, 0.9, 0.6)
-    weights = np.full((10, 10), 30.0)
-    for device in range(6):
-        weights[device, : 4 + device // 2] = 0
-    seen = observe(_panel(np.tile(world, (10, 1)), weights, treated), 10)
-    new, old = seen.values[seen.treated].mean(), seen.values[~seen.treated].mean()
-    naive = (world * 30.0).sum() / 300 - new
-    assert abs(naive) > 0.1, "the calendar matters here"
-    pooled = (seen.values[seen.treated] * weights[:6].sum(axis=1)).sum() / weights[:6].sum()
-    assert old == pytest.approx(pooled)
+@given(st.integers(0, 2**32 - 1))
+def test_a_change_for_everybody_moves_both_arms_alike_whenever_a_device_was_told(seed: int) -> None:
+    """Devices are told at any time and report as often as they like; the world changes as it likes."""
+    rng = np.random.default_rng(seed)
+    devices, bins = 12, 10
+    treated = np.arange(devices) < 8
+    world = rng.random(bins)
+    weights = rng.integers(1, 50, (devices, bins)).astype(np.float64)
+    for device in range(8):
+        weights[device, : rng.integers(0, bins)] = 0
+    seen = observe(_panel(np.tile(world, (devices, 1)), weights, treated), 1)
+    new, old = seen.values[seen.treated].mean(), seen.values[~seen.treated]
+    assert old == pytest.approx(np.full(4, new)), "every control device has the treated arm's calendar"
+
+
+def test_many_late_devices_do_not_make_the_early_ones_calendar_count() -> None:
+    """A few devices reported for long in a good world, many for a moment in a bad one."""
+    treated = np.array([True] * 10 + [False] * 3)
+    world = np.array([0.9] * 9 + [0.4])
+    weights = np.full((13, 10), 30.0)
+    weights[2:10, :9] = 0
+    seen = observe(_panel(np.tile(world, (13, 1)), weights, treated), 10)
+    assert seen.values[seen.treated].mean() == pytest.approx((2 * 0.85 + 8 * 0.4) / 10)
+    assert seen.values[~seen.treated] == pytest.approx(np.full(3, 0.49))
 
 
 def test_devices_that_reported_little_or_at_no_common_time_are_left_out() -> None:
