@@ -1,5 +1,6 @@
 """SIGKILL at random moments of rollouts, also while the server starts: nothing lost, repeated or skipped."""
 
+import os
 import random
 import sqlite3
 import threading
@@ -19,6 +20,8 @@ from wire.errors import FleetError
 from wire.states import UpdateState
 from wire.trust import load_root
 
+#: ``make soak`` kills it a hundred times, in four minutes.
+KILLS = 100 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 5
 DEVICES = 12
 VERSIONS = 40
 #: Seconds from a start of the process to its end: it begins to work after about one and a half.
@@ -134,7 +137,7 @@ def test_power_cut_of_the_server_at_random_moments_loses_repeats_and_skips_no_de
         stack.callback(crowd.stop)
         _push(client, make_bundle, tmp_path / "bundles")
         database = server.data / "fleet.db"
-        for _ in range(kills):
+        for _ in range(KILLS):
             # The one wait for a time and not for a condition: the moment is what is random.
             end = time.monotonic() + rng.uniform(0, MOST_S)
             while (left := end - time.monotonic()) > 0:
@@ -156,7 +159,7 @@ def test_power_cut_of_the_server_at_random_moments_loses_repeats_and_skips_no_de
         while sum(crowd.windows.values()) > _stored(database):
             assert time.monotonic() < until
             time.sleep(0.05)
-        print(f"{kills} kills: {dict(moments)}; {len(client.get('/rollouts'))} rollouts")
+        print(f"{KILLS} kills: {dict(moments)}; {len(client.get('/rollouts'))} rollouts")
         _check(database, crowd)
 
 
