@@ -66,7 +66,7 @@ BRINGS = {
         "unicorn",
         "ziglang",
     },
-    "server": {"fastapi", "iotcore", "nicegui", "paho", "sqlite_utils", "tuf", "uvicorn"},
+    "server": {"fastapi", "iotcore", "nicegui", "numpy", "paho", "scipy", "sqlite_utils", "tuf", "uvicorn"},
 }
 #: Modules of ours that each extra must be able to import; ``package.*`` is every module of it.
 DEVICE = ["wire.*", "boards.*", "device_agent.*"]
@@ -92,7 +92,7 @@ REFUSES = {
     "agent": ["runtimes.tflm", "fleet_server.app"],
     "agent-legacy": ["runtimes.tflm", "fleet_server.app"],
     "sim": ["fleet_server.app"],
-    "server": ["wire.preprocess", "runtimes.litert", "runtimes.tflm", "trainer.training"],
+    "server": ["runtimes.litert", "runtimes.tflm"],
 }
 every_extra = pytest.mark.parametrize("extra", EXTRAS)
 

@@ -28,7 +28,7 @@ def test_every_route_but_health_asks_for_a_token(client: httpx.Client) -> None:
     tried = 0
     for path, methods in paths.items():
         for method in methods:
-            url = path.format(model="m", version=1, device="d", number=1, command="pause")
+            url = path.format(model="m", version=1, device="d", number=1, decision=1, command="pause")
             response = client.request(method, url, headers={"Authorization": "Bearer wrong"})
             if path in OPEN:
                 assert response.status_code in (200, 503)
@@ -43,9 +43,10 @@ def test_operation_ids_are_stable_names(client: httpx.Client) -> None:
     spec = client.get("/openapi.json").json()
     ids = sorted(op["operationId"] for methods in spec["paths"].values() for op in methods.values())
     assert ids == [
-        "command_rollout", "create_rollout", "get_device", "get_health", "get_metrics", "get_overview",
-        "get_rollout", "get_tags", "get_version", "list_alerts", "list_devices", "list_events",
-        "list_latencies", "list_models", "list_rollouts", "list_scores", "list_telemetry", "publish_bundle",
+        "command_rollout", "create_rollout", "explain_rollout", "get_decision", "get_device", "get_health",
+        "get_metrics", "get_overview", "get_rollout", "get_tags", "get_version", "list_alerts",
+        "list_decisions", "list_devices", "list_events", "list_latencies",
+        "list_models", "list_rollouts", "list_scores", "list_telemetry", "publish_bundle",
         "set_tags",
     ]  # fmt: skip
 
