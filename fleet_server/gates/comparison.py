@@ -58,7 +58,9 @@ def describe(gate: str, found: Found, setting: Comparison, treated: int, control
     sense = "worse" if found.effect > 0 else "better"
     how = "as before" if size == "0.0" else f"{size}{unit} {sense}"
     than = f"on {treated} new {'as' if size == '0.0' else 'than'} on {control} control devices"
-    low, high = (_bound(bound) for bound in found.interval)
+    # A share cannot move by more than all of it, whatever a bound that assumes normality says.
+    most = math.inf if metric.logarithmic else 1.0
+    low, high = (_bound(max(-most, min(most, bound))) for bound in found.interval)
     return f"{how} {than} (between {low} and {high}), tolerated are {_percent(setting.margin)}{unit}"
 
 

@@ -27,8 +27,8 @@ class DemoSettings:
     report_every_s: float = 2.0
     soak_s: float = 4.0
     deadline_s: float = 60.0
-    watch_s: float = 20.0
-    """Soak of the stages whose accuracy is compared: 200 answers a device."""
+    watch_s: float = 30.0
+    """Soak of the stages whose accuracy is compared: 300 answers a device."""
     control: float = 0.4
     """Share of those stages that stays on the old version: a small fleet needs much of it to compare with."""
     drift_deg: float = 50.0
