@@ -59,10 +59,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     evidence: msgspec.Raw
     """See fleet_server.gates.evidence."""
 
-    @property
-    def reproducible(self) -> bool:
-        """Whether the evidence leads to the same judgements; msgspec.ValidationError when it is none."""
-        return replay(self.gates, bytes(self.evidence)) == self.judgements
+    def agrees(self, again: Sequence[Judgement]) -> bool:
+        """Whether ``again`` is the same answer by the same figures, in whatever words it is told."""
+        return _figures(again) == _figures(self.judgements)
 
 
 def verdicts(db: Database, rollout: Rollout, facts: Sequence[Fact], now: float) -> list[Verdict]:
@@ -181,6 +180,10 @@ def _observed(db: Database, frame: Frame, facts: Sequence[Fact]) -> list[Evidenc
     if shares := load_shadows(db, frame):
         found.append(Disagreed("disagreement", shares))
     return found
+
+
+def _figures(judgements: Sequence[Judgement]) -> list[Judgement]:
+    return [msgspec.structs.replace(judgement, reason="") for judgement in judgements]
 
 
 def _outcomes(judgements: Sequence[Judgement]) -> dict[str, str]:

@@ -22,14 +22,14 @@ def read(file: Path) -> dict[str, Any]:
     """
     try:
         with file.open("rb") as stream:
-            text = stream.read(_MAX_BYTES + 1).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+            data = stream.read(_MAX_BYTES + 1)
+    except OSError as error:
         raise InputError("no_policy", f"cannot read {file}: {error}"[:200], "give a TOML file") from error
-    if len(text) > _MAX_BYTES:
+    if len(data) > _MAX_BYTES:
         raise InputError("oversize", f"{file.name} is over {_MAX_BYTES} bytes", "name devices by a filter")
     try:
-        written = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        written = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError("bad_policy", f"{file.name}: {error}", "see docs/rollouts.md") from error
     return check(written, file.name)
 

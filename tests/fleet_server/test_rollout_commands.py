@@ -64,6 +64,8 @@ def test_the_example_of_the_documentation_is_a_policy() -> None:
         ("gates = 3", "p.toml: Expected `object`, got `int` - at `$.gates`"),
         ("soak_s = ", "p.toml: Invalid value"),
         ("where = \"board = 'x'\"", "column 7"),
+        ("# " + 140_000 * "\u00e9" + "\nsoak_s = 1", "p.toml is over 262144 bytes"),
+        ("x = " + 5000 * "[", "p.toml: "),
     ],
 )
 def test_a_policy_file_that_is_wrong_says_which_key_and_how(tmp_path: Path, text: str, message: str) -> None:
@@ -121,6 +123,10 @@ def test_a_recorded_decision_replays_and_a_forged_one_does_not(served: httpx.Cli
     done = run(served, "replay", str(tmp_path / "d.json"))
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "the same as on record")
     record = json.loads((tmp_path / "d.json").read_text())
+    for judgement in record["judgements"]:
+        judgement["reason"] = "told in other words"
+    (tmp_path / "reworded.json").write_text(json.dumps(record))
+    assert run(served, "replay", str(tmp_path / "reworded.json")).exit_code == 0, "figures count, not words"
     for item in record["evidence"]:
         if item["gate"] == "failures":
             item["failed"], item["exposed"] = 3, 5

@@ -82,7 +82,7 @@ def replay(
         raise InputError(
             "bad_record", f"{file} is no decision: {error}"[:300], "make one: tinyfleet rollout evidence"
         ) from error
-    same = again == record.judgements
+    same = record.agrees(again)
     text = "\n".join([*(f"{each.gate}: {each.outcome}; {each.reason}" for each in again), _verdict(same)])
     emit({"same": same, "judgements": again}, as_json, lambda: text)
     if not same:
