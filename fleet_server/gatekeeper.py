@@ -78,6 +78,13 @@ def verdicts(db: Database, rollout: Rollout, facts: Sequence[Fact], now: float) 
 
 def record_decision(db: Database, rollout: Rollout, facts: Sequence[Fact], now: float) -> None:
     """Keep what the rollout's stage was passed, or failed, with."""
+    newest = first(
+        db,
+        "SELECT at, stage FROM gate_decisions WHERE rollout = ? ORDER BY id DESC LIMIT 1",
+        (rollout.id,),
+    )
+    if newest == {"at": now, "stage": rollout.current}:
+        return  # This tick's look was new, and is on record: the same evidence, all of it.
     evidence = [_failures(facts), *_observed(db, _frame(rollout, now), facts)]
     _keep(db, rollout, judge(rollout.policy.gates, evidence), now)
     _record(db, rollout, evidence, now)

@@ -82,6 +82,13 @@ def _decisions(site: Site, number: int) -> list[dict]:
     return site.store.rows("SELECT * FROM gate_decisions WHERE rollout = ? ORDER BY id", (number,))
 
 
+def _crashes(site: Site, number: int) -> str:
+    look = site.store.read(lambda db: gatekeeper.latest(db, number))
+    assert look is not None
+    (crashes,) = [each for each in look.judgements if each.gate == "crashes"]
+    return crashes.reason
+
+
 def test_a_version_that_is_worse_is_undone_in_its_first_stage_with_the_figures(field: Field) -> None:
     site = field.site
     for name in NAMES:
@@ -113,6 +120,14 @@ def test_a_decision_is_kept_with_its_evidence_and_replays_to_the_same_answer(fie
     for row in found:
         again = gatekeeper.replay(POLICY.gates, zlib.decompress(row["evidence"]))
         assert msgspec.json.encode(again).decode() == row["judgements"]
+
+
+def test_a_gate_that_fails_is_one_decision_of_the_stage_that_it_ends(field: Field) -> None:
+    site = field.site
+    number = site.roll(2, POLICY)
+    field.live({1: 0.9, 2: 0.4}, 30, number)
+    failed = [row for row in _decisions(site, number) if '"fail"' in row["judgements"]]
+    assert [row["stage"] for row in failed] == [0]
 
 
 def test_passing_a_stage_is_a_decision_on_record_too(field: Field) -> None:
@@ -179,9 +194,23 @@ def test_a_device_that_restarts_after_the_confirm_is_a_break(field: Field) -> No
     new = [name for name, version in field.running().items() if version == 2]
     field.boots[new[0]] = "00000002-0000bbbb"
     field.live({1: 0.9, 2: 0.9}, 2, number)
-    look = site.store.write(lambda db: gatekeeper.latest(db, number))
-    (crashes,) = [each for each in look.judgements if each.gate == "crashes"]
-    assert crashes.reason == "1 new and 0 control devices restarted or fell silent"
+    assert _crashes(site, number) == "1 new and 0 control devices restarted or fell silent"
+
+
+def test_a_device_that_falls_silent_after_the_confirm_is_a_break(field: Field) -> None:
+    """By the others' clocks, so to say: silence lasts while somebody else is heard."""
+    site = field.site
+    number = site.roll(2, msgspec.structs.replace(POLICY, deadline_s=60, soak_s=600))
+    field.live({1: 0.9, 2: 0.9}, 4, number)
+    quiet = next(name for name, version in field.running().items() if version == 2)
+    for windows in (11, 2):
+        for _ in range(windows):
+            site.now += WINDOW_S
+            talking = [(name, version) for name, version in field.running().items() if name != quiet]
+            field.store(*(field.window(name, version, 0.9) for name, version in talking))
+        site.tick()
+        broken = 0 if windows == 11 else 1
+        assert _crashes(site, number) == f"{broken} new and 0 control devices restarted or fell silent"
 
 
 def test_shadows_that_disagree_stop_a_version_before_it_answers(field: Field) -> None:
