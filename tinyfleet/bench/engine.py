@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from sqlite_utils import Database
 
-from fleet_server import reports, rollout_driver
+from fleet_server import gatekeeper, reports, rollout_driver
 from fleet_server.director import Director
 from fleet_server.registry import Registry
 from fleet_server.rollout_policy import Policy
@@ -61,12 +61,18 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
     ticks: int
     tick_s_median: float
     tick_s_most: float
+    looks: int
+    """Ticks in which the gates looked at everything, or kept with what a stage ended."""
+    look_s_median: float
+    """Of these ticks, in all."""
+    look_s_most: float
     windows: int
     """Telemetry that was stored."""
     decisions: int
     database_bytes: int
     silent: int
     """Devices that never answered, and timed out."""
+    assignments: int
     told_once: int
     """Devices with exactly one attempt."""
     states: dict[str, int]
@@ -94,12 +100,14 @@ class Engine:
         """That brought each device what it runs."""
         self.silent = set(rng.choice(self.names, max(1, devices // 3000), replace=False).tolist())
         self.away = set(rng.choice(self.names, devices // 500, replace=False).tolist()) - self.silent
+        self.gone: set[str] = set()
+        """Who says nothing at present."""
         self.accuracy = dict(zip(self.names, rng.beta(18, 2, devices), strict=True))
-        self.rng, self.windows, self._seq = rng, 0, 0
+        self.rng, self.windows, self._seq, self._session = rng, 0, 0, 1
 
     def hello(self) -> None:
         """Every device says what it is and what it runs."""
-        self._submit([(reports.store_status, self._status(name)) for name in self.names])
+        self._say(self.names, Presence.ONLINE)
         self._submit([(reports.store_reported, self._report(name, None, None)) for name in self.names])
 
     def tick(self) -> float:
@@ -113,14 +121,21 @@ class Engine:
 
     def report(self) -> None:
         """A telemetry window of everyone who is there."""
-        there = [name for name in self.names if name not in self.away]
+        there = [name for name in self.names if name not in self.gone]
         self._submit([(_store_window, self._window(name)) for name in there])
         self.windows += len(there)
+
+    def leave(self) -> None:
+        """Some go away."""
+        self.gone |= self.away
+        self._say(sorted(self.away), Presence.OFFLINE)
 
     def come_back(self) -> None:
         """Those who were away say hello, and do what they were told meanwhile."""
         back, self.away = sorted(self.away), set()
-        self._submit([(reports.store_status, self._status(name)) for name in back])
+        self.gone -= set(back)
+        self._session += 1
+        self._say(back, Presence.ONLINE)
 
     def _answer(self) -> None:
         told = self.store.rows(
@@ -128,12 +143,13 @@ class Engine:
                WHERE state = 'queued' AND replaced = 0 ORDER BY sequence"""
         )
         self.store.write(lambda db: db.execute("UPDATE assignments SET published = 1 WHERE published = 0"))
-        here = [row for row in told if row["device"] not in self.away]
+        here = [row for row in told if row["device"] not in self.gone]
         self._submit([(reports.store_reported, self._answered(row)) for row in here])
 
     def _answered(self, row: Row) -> Reported:
         name = row["device"]
         if name in self.silent:
+            self.gone.add(name)
             return self._report(name, row["attempt"], UpdateState.DOWNLOADING)
         self._attempts[name] = row["attempt"]
         self.runs[name] = next(ref for ref in self.refs if ref.digest == row["digest"])
@@ -144,11 +160,9 @@ class Engine:
         for future in [self.store.submit(_job(store, message, self.now)) for store, message in calls]:
             future.result()
 
-    def _status(self, name: str) -> Status:
-        state = Presence.OFFLINE if name in self.away else Presence.ONLINE
-        if state is Presence.OFFLINE:
-            return Status(device=name, state=Presence.ONLINE, session=0, boot=_BOOT)
-        return Status(device=name, state=state, session=1, boot=_BOOT)
+    def _say(self, names: list[str], presence: Presence) -> None:
+        words = [Status(device=name, state=presence, session=self._session, boot=_BOOT) for name in names]
+        self._submit([(reports.store_status, status) for status in words])
 
     def _report(self, name: str, attempt: str | None, state: UpdateState | None) -> Reported:
         self._seq += 1
@@ -178,32 +192,33 @@ def run(devices: int, seed: int, say: Say) -> Ran:
         engine.now += _REPORT_S
         engine.report()
         start = engine.now
-        engine.store.write(
-            lambda db: db.execute(
-                f"UPDATE devices SET presence = 'offline' WHERE device IN ({_marks(engine.away)})",  # noqa: S608
-                sorted(engine.away),
-            )
-        )
+        engine.leave()
         digest = engine.refs[1].digest
         number = engine.store.write(
             lambda db: rollout_driver.create_rollout(db, digest, POLICY, engine.now)
         ).id
-        ticks = _live(engine, number, say)
+        ticks, looks = _live(engine, number, say)
         found = _found(engine, number)
         engine.store.close()
         return Ran(
             devices=devices, seed=seed, seconds=round(time.perf_counter() - began, 1),
             virtual_s=engine.now - start, ticks=len(ticks), tick_s_median=round(median(ticks), 4),
-            tick_s_most=round(max(ticks), 3), windows=engine.windows, silent=len(engine.silent),
+            tick_s_most=round(max(ticks), 3), looks=len(looks), look_s_median=round(median(looks), 4),
+            look_s_most=round(max(looks), 3), windows=engine.windows, silent=len(engine.silent),
             database_bytes=(Path(name) / "fleet.db").stat().st_size, **found,
         )  # fmt: skip
 
 
-def _live(engine: Engine, number: int, say: Say) -> list[float]:
+def _live(engine: Engine, number: int, say: Say) -> tuple[list[float], list[float]]:
+    """Seconds of every tick, and of those in which the gates looked."""
     ticks: list[float] = []
+    looks: list[float] = []
     last, back_at = engine.now, engine.now + 3000
     while len(ticks) < _MOST_TICKS:
         ticks.append(engine.tick())
+        look = engine.store.read(lambda db: gatekeeper.latest(db, number))
+        if look is not None and look.at == engine.now:
+            looks.append(ticks[-1])
         if engine.now - last >= _REPORT_S:
             last = engine.now
             engine.report()
@@ -214,7 +229,7 @@ def _live(engine: Engine, number: int, say: Say) -> list[float]:
             say(f"{len(ticks)} ticks: {rollout.state}, stage {rollout.current + 1}")
         if rollout.state in _ENDS:
             break
-    return ticks
+    return ticks, looks
 
 
 def _job(store: Callable[..., object], message: object, now: float) -> Callable[[Database], object]:
@@ -234,6 +249,7 @@ def _found(engine: Engine, number: int) -> dict[str, Any]:
     return {
         "state": str(rollout.state),
         "reason": rollout.reason,
+        "assignments": sum(row["n"] for row in attempts),
         "told_once": sum(row["n"] == 1 for row in attempts),
         "states": {row["state"]: row["n"] for row in states},
         "decisions": decisions[0]["n"],
@@ -242,7 +258,3 @@ def _found(engine: Engine, number: int) -> dict[str, Any]:
 
 def _store_window(db: Database, window: Telemetry, now: float) -> reports.Outcome:
     return reports.store_telemetry(db, window, encode(window), now)
-
-
-def _marks(values: set[str]) -> str:
-    return ", ".join("?" * len(values))
