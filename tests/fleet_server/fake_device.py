@@ -74,48 +74,57 @@ class FakeDevice:
         downloaded: int = 0,
         runs: ModelRef | None = None,
     ) -> None:
-        """``runs``: what it really runs, when that is not what follows from ``state``."""
+        """Say where it is with an assignment; see :meth:`reported`."""
+        self.send("reported", self.reported(assignment, state, reason, downloaded, runs))
+
+    def reported(
+        self,
+        assignment: Assignment | None,
+        state: UpdateState | None,
+        reason: Reason = Reason.NONE,
+        downloaded: int = 0,
+        runs: ModelRef | None = None,
+    ) -> Reported:
+        """The next report; ``runs``: what it really runs, when that is not what follows from ``state``."""
         if assignment is not None and state in (UpdateState.CONFIRMED, UpdateState.ALREADY_INSTALLED):
             self.running = assignment.bundle
         self.running = runs or self.running
-        self.send(
-            "reported",
-            Reported(
-                device=self.name,
-                boot=BOOT,
-                seq=next(self._seq),
-                sequence=assignment.sequence if assignment else 0,
-                attempt=assignment.attempt if assignment else None,
-                state=state,
-                reason=reason,
-                running=self.running,
-                slots={"a": self.running, "b": None},
-                downloaded_bytes=downloaded,
-                hardware=self.hardware,
-            ),
+        return Reported(
+            device=self.name,
+            boot=BOOT,
+            seq=next(self._seq),
+            sequence=assignment.sequence if assignment else 0,
+            attempt=assignment.attempt if assignment else None,
+            state=state,
+            reason=reason,
+            running=self.running,
+            slots={"a": self.running, "b": None},
+            downloaded_bytes=downloaded,
+            hardware=self.hardware,
         )
 
     def observe(self, assignment: Assignment, correct: int = 8) -> None:
-        self.send(
-            "telemetry",
-            Telemetry(
-                device=self.name,
-                boot=BOOT,
-                seq=next(self._seq),
-                attempt=assignment.attempt,
-                model=assignment.bundle,
-                numerics=NumericsFamily.TFLM,
-                at_unix_s=None,
-                duration_s=1.0,
-                n=10,
-                latency_clock="host",
-                latency={50: 10},
-                latency_sum_us=1500,
-                labelled=10,
-                correct=correct,
-                classes=[10, 0],
-                confidence=[0] * 9 + [10],
-            ),
+        self.send("telemetry", self.window(assignment.bundle, assignment.attempt, correct))
+
+    def window(self, model: ModelRef, attempt: str | None, correct: int = 8) -> Telemetry:
+        """The next telemetry window: ten labelled inferences in a second."""
+        return Telemetry(
+            device=self.name,
+            boot=BOOT,
+            seq=next(self._seq),
+            attempt=attempt,
+            model=model,
+            numerics=NumericsFamily.TFLM,
+            at_unix_s=None,
+            duration_s=1.0,
+            n=10,
+            latency_clock="host",
+            latency={50: 10},
+            latency_sum_us=1500,
+            labelled=10,
+            correct=correct,
+            classes=[10, 0],
+            confidence=[0] * 9 + [10],
         )
 
     def close(self) -> None:

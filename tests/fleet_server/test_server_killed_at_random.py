@@ -2,8 +2,7 @@
 
 import os
 import random
-import sqlite3
-import threading
+import secrets
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -13,52 +12,60 @@ from pathlib import Path
 import pytest
 
 from fleet_server.broker import Mosquitto
+from tests.fleet_server import disk
+from tests.fleet_server.crowd import Crowd
 from tests.fleet_server.fake_device import FakeDevice
 from tests.fleet_server.test_server_kill import Server
 from tinyfleet.client import Client
 from wire.errors import FleetError
-from wire.states import UpdateState
 from wire.trust import load_root
 
-#: ``make soak`` kills it a hundred times, in four minutes.
-KILLS = 100 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 5
-DEVICES = 12
-VERSIONS = 40
-#: Seconds from a start of the process to its end: it begins to work after about one and a half.
+SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
+#: ``make soak`` kills it a hundred times, at other moments each time.
+KILLS = 100 if SOAK else 6
+DEVICES = 30
+VERSIONS = 60
+#: Seconds from a start of the process to its end: it begins to work after one or two.
 MOST_S = 4.0
+POLICY = {
+    "stages": [0.3, 0.6, 1.0],
+    "control": 0.34,
+    "soak_s": 0.5,
+    "deadline_s": 120,
+    "dynamic": False,
+    "device": {"report_every_ms": 500},
+}
 
 
-class Crowd(threading.Thread):
-    """Devices that do what they are told, say some of it twice, and remember what they were told."""
+class Operator:
+    """Begins one rollout after the other, and undoes every second: in the middle, or when all is over."""
 
-    def __init__(self, devices: list[FakeDevice], rng: random.Random) -> None:
-        super().__init__(daemon=True)
-        self.told: Counter[tuple[str, str]] = Counter()
-        """By device and attempt."""
-        self.windows: Counter[str] = Counter()
-        self._devices, self._rng = devices, rng
-        self._done = threading.Event()
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._undone = 0
+        self._patience = 0
+        self.answers = False
+        """Whether the server did when last asked."""
 
-    def run(self) -> None:
-        while not self._done.wait(0.01):
-            for device in self._devices:
-                while not device.assignments.empty():
-                    self._answer(device)
+    def go_on(self, client: Client) -> None:
+        try:
+            self._go_on(client, client.get("/rollouts"))
+        except FleetError:
+            self.answers = False  # it does not listen yet
+        else:
+            self.answers = True
 
-    def stop(self) -> None:
-        self._done.set()
-        self.join()
-
-    def _answer(self, device: FakeDevice) -> None:
-        wish = device.assignments.get()
-        self.told[device.name, wish.attempt] += 1
-        same = device.running == wish.bundle
-        for _ in range(1 + (self._rng.random() < 0.3)):
-            device.report(wish, UpdateState.ALREADY_INSTALLED if same else UpdateState.CONFIRMED)
-            device.running = wish.bundle
-        device.report(wish, UpdateState.ALREADY_INSTALLED if same else UpdateState.CONFIRMED)
-        device.observe(wish)
-        self.windows[device.name] += 1
+    def _go_on(self, client: Client, known: list[dict]) -> None:
+        newest = known[0] if known else {"id": 0, "state": "finished"}
+        self._patience -= 1
+        over = newest["state"] in ("finished", "stopped")
+        if newest["id"] % 2 == 0 and newest["id"] > self._undone and (over or self._patience < 0):
+            client.post(f"/rollouts/{newest['id']}/rollback")
+            self._undone = newest["id"]
+        elif over:
+            version = 1 + len(known) % VERSIONS
+            client.post("/rollouts", {"model": "watch", "version": version, "policy": POLICY})
+            self._patience = self._rng.randrange(100)
 
 
 def _push(client: Client, make_bundle, folder: Path) -> None:
@@ -72,55 +79,48 @@ def _push(client: Client, make_bundle, folder: Path) -> None:
         client.push(bundle)
 
 
-def _go_on(client: Client, rng: random.Random) -> None:
-    """Begin the next rollout, or undo the last one, where there is nothing to do."""
-    try:
-        known = client.get("/rollouts")
-        if known and known[0]["state"] in ("running", "rolling_back"):
+def _live(client: Client, operator: Operator, seconds: float) -> None:
+    """The one wait for a time and not for a condition: the moment of the kill is what is random."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        operator.go_on(client)
+        time.sleep(min(0.05, left))
+
+
+def _settle(client: Client, crowd: Crowd) -> None:
+    """Until no rollout goes on and no device has anything to do."""
+    deadline = time.monotonic() + 90
+    while not crowd.idle or any(r["state"] not in ("finished", "stopped") for r in client.get("/rollouts")):
+        assert time.monotonic() < deadline, client.get("/rollouts")
+        assert crowd.is_alive(), crowd.error
+        time.sleep(0.05)
+    crowd.stop()
+
+
+def _stored(database: Path, crowd: Crowd) -> None:
+    """Until the broker has handed over what it acknowledged."""
+    deadline = time.monotonic() + 30
+    while True:
+        with disk.disk(database) as db:
+            (windows,) = db.execute("SELECT count(*) FROM telemetry").fetchone()
+        if windows >= len(crowd.windows):
             return
-        if known and known[0]["state"] == "finished" and rng.random() < 0.3:
-            client.post(f"/rollouts/{known[0]['id']}/rollback")
-            return
-        policy = {"stages": [0.5, 1.0], "control": 0.34, "soak_s": 0.2, "deadline_s": 120, "dynamic": False}
-        version = 1 + len(known) % VERSIONS
-        client.post("/rollouts", {"model": "watch", "version": version, "policy": policy})
-    except FleetError:
-        pass  # it does not listen yet
+        assert time.monotonic() < deadline, f"{windows} of {len(crowd.windows)} windows"
+        time.sleep(0.1)
 
 
-def _state(database: Path) -> str:
-    """Of the newest rollout, as the disk has it."""
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
-        row = db.execute(
-            """SELECT json_extract(body, '$.state'), json_extract(body, '$.current') FROM rollouts
-               ORDER BY id DESC LIMIT 1"""
-        ).fetchone()
-    return "none" if row is None else f"{row[0]}, stage {row[1] + 1}"
-
-
-def _check(database: Path, crowd: Crowd) -> None:
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
-        rows = db.execute("SELECT device, attempt, rollout, restores, state FROM assignments").fetchall()
-        members = db.execute("SELECT rollout, device FROM rollout_devices").fetchall()
-        states = dict(db.execute("SELECT id, json_extract(body, '$.state') FROM rollouts").fetchall())
-        stored = Counter(row[0] for row in db.execute("SELECT device FROM telemetry"))
-    per_rollout = Counter((rollout, device) for device, _, rollout, _, _ in rows if rollout is not None)
-    assert set(states.values()) <= {"finished", "stopped"}
-    assert per_rollout == Counter(dict.fromkeys(members, 1)), "one attempt a device and rollout"
-    back = Counter((restores, device) for device, _, _, restores, _ in rows if restores is not None)
-    assert not back or set(back.values()) == {1}, "given back once"
-    assert {(device, attempt) for device, attempt, *_ in rows} == set(crowd.told), "told what is on record"
-    assert {state for *_, state in rows} <= {"succeeded", "confirmed", "already_installed"}
-    assert stored == crowd.windows, "every window is stored once"
-
-
-@pytest.mark.parametrize("kills", [5, pytest.param(100, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])])
-def test_power_cut_of_the_server_at_random_moments_loses_repeats_and_skips_no_device(
-    tmp_path: Path, keys: Path, make_bundle, kills: int
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_power_cuts_of_the_server_at_random_moments_lose_repeat_and_skip_nothing(
+    tmp_path: Path, keys: Path, make_bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rng = random.Random(20_261_125)
+    seed = int(os.environ.get("TINYFLEET_KILL_SEED", secrets.randbelow(2**32) if SOAK else 2))
+    print(f"TINYFLEET_KILL_SEED={seed}")
+    monkeypatch.setenv("TINYFLEET_TICK_S", "0.1")
+    rng, operator = random.Random(seed), Operator(random.Random(seed + 1))
     root = load_root((keys / "director-root.json").read_bytes())
     moments: Counter[str] = Counter()
+    phases: Counter[str] = Counter()
     with ExitStack() as stack:
         broker = stack.enter_context(Mosquitto(tmp_path / "broker"))
         server = Server(tmp_path, keys, broker.url)
@@ -132,37 +132,31 @@ def test_power_cut_of_the_server_at_random_moments_loses_repeats_and_skips_no_de
         ]
         for device in devices:
             stack.callback(device.close)
-        crowd = Crowd(devices, random.Random(1))
-        crowd.start()
-        stack.callback(crowd.stop)
         _push(client, make_bundle, tmp_path / "bundles")
         database = server.data / "fleet.db"
+        crowd = Crowd(devices, random.Random(seed + 2))
+        crowd.start()
         for _ in range(KILLS):
-            # The one wait for a time and not for a condition: the moment is what is random.
-            end = time.monotonic() + rng.uniform(0, MOST_S)
-            while (left := end - time.monotonic()) > 0:
-                _go_on(client, rng)
-                time.sleep(min(0.05, left))
-            moments[_state(database)] += 1
+            operator.answers = False
+            _live(client, operator, rng.uniform(0, MOST_S))
             server.kill()
+            with disk.disk(database) as db:
+                moments[disk.moment(db)] += 1
+                phases["at work" if operator.answers else "starting"] += 1
+                phases["wishes committed, not yet noted as published"] += disk.unpublished(db)
             client = server.spawn()
         server.kill()
         client = server.start()
-        deadline = time.monotonic() + 90
-        while any(r["state"] not in ("finished", "stopped") for r in client.get("/rollouts")):
-            assert time.monotonic() < deadline, client.get("/rollouts")
-            time.sleep(0.05)
-        while any(not device.assignments.empty() for device in devices):
-            time.sleep(0.05)
-        crowd.stop()
-        until = time.monotonic() + 30
-        while sum(crowd.windows.values()) > _stored(database):
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        print(f"{KILLS} kills: {dict(moments)}; {len(client.get('/rollouts'))} rollouts")
-        _check(database, crowd)
-
-
-def _stored(database: Path) -> int:
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
-        return int(db.execute("SELECT count(*) FROM telemetry").fetchone()[0])
+        _settle(client, crowd)
+        _stored(database, crowd)
+        with disk.disk(database) as db:
+            disk.check_attempts(db, crowd)
+            given_back = disk.check_undone(db)
+            disk.check_running(db, {device.name: device.running.digest for device in devices})
+            inferences = disk.check_windows(db, crowd)
+            rollouts = db.execute(
+                "SELECT json_extract(body, '$.undone'), count(*) FROM rollouts GROUP BY 1"
+            ).fetchall()
+    print(f"{KILLS} kills: {dict(moments)}; {dict(phases)}")
+    print(f"rollouts by undone: {dict(rollouts)}, {given_back} devices given the former version back")
+    print(f"{len(crowd.windows)} windows acknowledged; {inferences} inferences in the gates' sums")
