@@ -60,6 +60,8 @@ def check_attempts(db: sqlite3.Connection, crowd: Crowd) -> None:
     assert Counter(dict.fromkeys(whole, 1)) == Counter({k: n for k, n in made.items() if k in set(whole)})
     assert set(made) <= set(members)
     assert set(made.values()) == {1}, "nobody is told a rollout twice"
+    control = db.execute("SELECT count(*) FROM rollout_devices WHERE arm = 'control'").fetchone()[0]
+    assert control, "nobody was ever in a control arm"
     early = db.execute(
         """SELECT count(*) FROM assignments a JOIN rollout_devices m USING (rollout, device)
            JOIN rollouts r ON r.id = a.rollout WHERE m.arm = 'control' AND a.issued_at < ifnull(

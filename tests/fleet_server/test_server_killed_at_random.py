@@ -55,6 +55,12 @@ class Operator:
         else:
             self.answers = True
 
+    def undo(self, client: Client) -> None:
+        """The newest one, unless it was undone: it has ended."""
+        newest = client.get("/rollouts")[0]
+        if newest["id"] > max(1, self._undone):
+            client.post(f"/rollouts/{newest['id']}/rollback")
+
     def _go_on(self, client: Client, known: list[dict]) -> None:
         newest = known[0] if known else {"id": 0, "state": "finished"}
         self._patience -= 1
@@ -94,7 +100,6 @@ def _settle(client: Client, crowd: Crowd) -> None:
         assert time.monotonic() < deadline, client.get("/rollouts")
         assert crowd.is_alive(), crowd.error
         time.sleep(0.05)
-    crowd.stop()
 
 
 def _stored(database: Path, crowd: Crowd) -> None:
@@ -136,6 +141,8 @@ def test_power_cuts_of_the_server_at_random_moments_lose_repeat_and_skip_nothing
         database = server.data / "fleet.db"
         crowd = Crowd(devices, random.Random(seed + 2))
         crowd.start()
+        operator.go_on(client)
+        _settle(client, crowd)  # From here on there is a version to compare with, and to go back to.
         for _ in range(KILLS):
             operator.answers = False
             _live(client, operator, rng.uniform(0, MOST_S))
@@ -148,11 +155,17 @@ def test_power_cuts_of_the_server_at_random_moments_lose_repeat_and_skip_nothing
         server.kill()
         client = server.start()
         _settle(client, crowd)
+        operator.undo(client)
+        server.kill()
+        client = server.start()
+        _settle(client, crowd)
+        crowd.stop()
         _stored(database, crowd)
         with disk.disk(database) as db:
             disk.check_attempts(db, crowd)
             given_back = disk.check_undone(db)
             disk.check_running(db, {device.name: device.running.digest for device in devices})
+            assert given_back, "nothing was undone"
             inferences = disk.check_windows(db, crowd)
             rollouts = db.execute(
                 "SELECT json_extract(body, '$.undone'), count(*) FROM rollouts GROUP BY 1"
