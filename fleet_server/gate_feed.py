@@ -64,10 +64,20 @@ def feed(db: Database, frame: Frame) -> int:
     _add(db, frame, rows)
     reached = rows[-1]["id"] if len(rows) == MAX_WINDOWS else newest
     db.execute(
-        """UPDATE gate_cursors SET fed_id = ?, fed_until = max(fed_until, ?) WHERE rollout = ?""",
-        (reached, rows[-1]["received_at"] if rows else 0.0, frame.rollout),
+        "UPDATE gate_cursors SET fed_id = ?, unseen = unseen + ? WHERE rollout = ?",
+        (reached, len(rows), frame.rollout),
     )
     return len(rows)
+
+
+def unseen(db: Database, rollout: int) -> bool:
+    """Whether windows were taken in that no look has seen."""
+    return bool(only(db, "SELECT unseen FROM gate_cursors WHERE rollout = ?", (rollout,))["unseen"])
+
+
+def see(db: Database, rollout: int) -> None:
+    """Note that a look has seen everything that was taken in."""
+    db.execute("UPDATE gate_cursors SET unseen = 0 WHERE rollout = ?", (rollout,))
 
 
 def load_cells(db: Database, rollout: int) -> dict[Bin, Cell]:

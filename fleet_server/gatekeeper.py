@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 from sqlite_utils import Database
 
-from fleet_server.gate_feed import Frame, feed, load_cells, load_lives, load_shadows
+from fleet_server.gate_feed import Frame, feed, load_cells, load_lives, load_shadows, see, unseen
 from fleet_server.gates import evidence as records
 from fleet_server.gates.cell import Member, panels
 from fleet_server.gates.evidence import Broke, Compared, Disagreed, Evidence, Failed
@@ -17,7 +17,6 @@ from fleet_server.gates.judgement import Judgement, judge
 from fleet_server.gates.lifeline import breaks
 from fleet_server.gates.observation import observe
 from fleet_server.gates.policy import Gates
-from fleet_server.gates.verdict import Verdict
 from fleet_server.rollout_state import Arm, Fact, Rollout
 from fleet_server.store import first
 from wire.errors import NotFoundError
@@ -31,9 +30,11 @@ _JUDGEMENTS = msgspec.json.Decoder(list[Judgement])
 
 
 class Look(NamedTuple):
-    """The newest look at a rollout's gates."""
+    """The newest look at a rollout's gates: what it is moved on by."""
 
     at: float
+    failed: int
+    """Devices that had failed by then."""
     judgements: list[Judgement]
 
 
@@ -64,36 +65,35 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return _figures(again) == _figures(self.judgements)
 
 
-def verdicts(db: Database, rollout: Rollout, facts: Sequence[Fact], now: float) -> list[Verdict]:
-    """Look at every gate; the look is stored, and its evidence as well where an outcome is new."""
+def verdicts(db: Database, rollout: Rollout, facts: Sequence[Fact], now: float) -> list[Judgement]:
+    """What the gates say, by a new look where there is something new and by the last one otherwise."""
     frame = _frame(rollout, now)
-    news = feed(db, frame)
+    feed(db, frame)
     before = latest(db, rollout.id)
-    if before is None or _is_due(before, frame, _failures(facts), bool(news), now):
-        judgements = _look(db, rollout, frame, facts, now)
-    else:
-        judgements = before.judgements
-    return [Verdict(gate=j.gate, outcome=j.outcome, reason=j.reason, need=j.need) for j in judgements]
+    failures = _failures(facts)
+    if before is not None and not _is_due(db, before, frame, failures, now):
+        return before.judgements
+    judgements = _look(db, rollout.id, frame, [failures, *_observed(db, frame, facts)], now)
+    if before is None or _outcomes(judgements) != _outcomes(before.judgements):
+        record_decision(db, rollout)
+    return judgements
 
 
-def record_decision(db: Database, rollout: Rollout, facts: Sequence[Fact], now: float) -> None:
-    """Keep what the rollout's stage was passed, or failed, with."""
-    newest = first(
-        db,
-        "SELECT at, stage FROM gate_decisions WHERE rollout = ? ORDER BY id DESC LIMIT 1",
-        (rollout.id,),
+def record_decision(db: Database, rollout: Rollout) -> None:
+    """Keep the newest look with its evidence: the rollout's stage, or a gate's outcome, was decided by it."""
+    db.execute(
+        """INSERT INTO gate_decisions (rollout, stage, at, judgements, evidence)
+           SELECT rollout, :stage, at, judgements, evidence FROM gate_looks
+           WHERE rollout = :rollout AND (:stage, at) NOT IN
+               (SELECT stage, at FROM gate_decisions WHERE rollout = :rollout)""",
+        {"rollout": rollout.id, "stage": rollout.current},
     )
-    if newest == {"at": now, "stage": rollout.current}:
-        return  # This tick's look was new, and is on record: the same evidence, all of it.
-    evidence = [_failures(facts), *_observed(db, _frame(rollout, now), facts)]
-    _keep(db, rollout, judge(rollout.policy.gates, evidence), now)
-    _record(db, rollout, evidence, now)
 
 
 def latest(db: Database, rollout: int) -> Look | None:
     """The newest look; None before the first."""
-    row = first(db, "SELECT at, judgements FROM gate_looks WHERE rollout = ?", (rollout,))
-    return None if row is None else Look(row["at"], _JUDGEMENTS.decode(row["judgements"]))
+    row = first(db, "SELECT at, failed, judgements FROM gate_looks WHERE rollout = ?", (rollout,))
+    return None if row is None else Look(row["at"], row["failed"], _JUDGEMENTS.decode(row["judgements"]))
 
 
 def decisions(db: Database, rollout: int) -> list[Decision]:
@@ -135,21 +135,28 @@ def replay(gates: Gates, record: bytes) -> list[Judgement]:
     return judge(gates, records.decode(record))
 
 
-def _is_due(before: Look, frame: Frame, failures: Failed, news: bool, now: float) -> bool:
-    fresh = judge(frame.policy.gates, [failures])
-    known = [each for each in before.judgements if each.gate == failures.gate]
-    if _outcomes(fresh) != _outcomes(known):
+def _is_due(db: Database, before: Look, frame: Frame, failures: Failed, now: float) -> bool:
+    """At once where a device failed; else as often as a bin of the calendar deserves, if there is news."""
+    if failures.failed != before.failed:
         return True
-    return (news or fresh != known) and now - before.at >= frame.bin_s / _LOOKS_PER_BIN
+    fresh = judge(frame.policy.gates, [failures])
+    news = unseen(db, frame.rollout) or any(each not in before.judgements for each in fresh)
+    return news and now - before.at >= frame.bin_s / _LOOKS_PER_BIN
 
 
-def _look(db: Database, rollout: Rollout, frame: Frame, facts: Sequence[Fact], now: float) -> list[Judgement]:
-    evidence = [_failures(facts), *_observed(db, frame, facts)]
-    judgements = judge(rollout.policy.gates, evidence)
-    before = latest(db, rollout.id)
-    _keep(db, rollout, judgements, now)
-    if before is None or _outcomes(judgements) != _outcomes(before.judgements):
-        _record(db, rollout, evidence, now)
+def _look(
+    db: Database, rollout: int, frame: Frame, evidence: Sequence[Evidence], now: float
+) -> list[Judgement]:
+    record = records.encode([*evidence])
+    # Judged from the record itself, so that what is decided is what replays.
+    judgements = replay(frame.policy.gates, record)
+    failed = next(item.failed for item in evidence if isinstance(item, Failed))
+    db.execute(
+        """INSERT OR REPLACE INTO gate_looks (rollout, at, failed, judgements, evidence)
+           VALUES (?, ?, ?, ?, ?)""",
+        (rollout, now, failed, msgspec.json.encode(judgements).decode(), zlib.compress(record)),
+    )
+    see(db, rollout)
     return judgements
 
 
@@ -195,26 +202,3 @@ def _figures(judgements: Sequence[Judgement]) -> list[Judgement]:
 
 def _outcomes(judgements: Sequence[Judgement]) -> dict[str, str]:
     return {judgement.gate: judgement.outcome for judgement in judgements}
-
-
-def _keep(db: Database, rollout: Rollout, judgements: list[Judgement], now: float) -> None:
-    db.execute(
-        "INSERT OR REPLACE INTO gate_looks VALUES (?, ?, ?)",
-        (rollout.id, now, msgspec.json.encode(judgements).decode()),
-    )
-
-
-def _record(db: Database, rollout: Rollout, evidence: list[Evidence], now: float) -> None:
-    record = records.encode(evidence)
-    # Judged from the record itself, so that what is stored is what replays.
-    judgements = replay(rollout.policy.gates, record)
-    db.execute(
-        "INSERT INTO gate_decisions (rollout, stage, at, judgements, evidence) VALUES (?, ?, ?, ?, ?)",
-        (
-            rollout.id,
-            rollout.current,
-            now,
-            msgspec.json.encode(judgements).decode(),
-            zlib.compress(record),
-        ),
-    )

@@ -154,7 +154,7 @@ def _move(db: Database, rollout_id: int, claimed: set[str], context: Context) ->
     verdicts = gatekeeper.verdicts(db, before, known, now) if judged else ()
     after, actions = advance(before, known, verdicts, now)
     if _ended_stages(after) != _ended_stages(before):
-        gatekeeper.record_decision(db, before, known, now)
+        gatekeeper.record_decision(db, before)
     perform(db, context.director, after, actions, now)
     active = admits or unfinished(after, known, actions)
     if after != before or not active:

@@ -259,7 +259,7 @@ def m009_gates(db: Database) -> None:
         CREATE TABLE gate_cursors (
             rollout INTEGER PRIMARY KEY,
             fed_id INTEGER NOT NULL,
-            fed_until REAL NOT NULL
+            unseen INTEGER NOT NULL
         )""")
     db.execute("""
         CREATE TABLE gate_cells (
@@ -289,7 +289,9 @@ def m009_gates(db: Database) -> None:
         CREATE TABLE gate_looks (
             rollout INTEGER PRIMARY KEY,
             at REAL NOT NULL,
-            judgements TEXT NOT NULL
+            failed INTEGER NOT NULL,
+            judgements TEXT NOT NULL,
+            evidence BLOB NOT NULL
         )""")
     db.execute("""
         CREATE TABLE gate_decisions (

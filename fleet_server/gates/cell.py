@@ -62,20 +62,25 @@ def panels(members: Mapping[str, Member], cells: Mapping[Bin, Cell]) -> dict[Gat
     }
     treated = np.array([member.treated for member in members.values()], np.bool_)
     stratum = np.array([member.stratum for member in members.values()], np.intp)
-    shape = (len(rows), len(columns))
     before = {where.device: cell for where, cell in cells.items() if where.bin == BASELINE}
-    found: dict[GateName, Panel] = {}
-    for metric in METRICS:
-        totals, weights = np.zeros(shape), np.zeros(shape)
-        for where, cell in cells.items():
-            if where.bin != BASELINE and where.device in rows:
+    totals, weights = np.zeros((2, len(METRICS), len(rows), len(columns)))
+    for where, cell in cells.items():
+        if where.bin != BASELINE and where.device in rows:
+            place = (rows[where.device], columns[where.bin])
+            for index, metric in enumerate(METRICS):
                 sums = _sums(metric.name, cell, before.get(where.device))
-                totals[rows[where.device], columns[where.bin]] = sums.total
-                weights[rows[where.device], columns[where.bin]] = sums.weight
-        if weights.any():
-            baseline = np.array([_mean_before(metric.name, before.get(device)) for device in members])
-            found[metric.name] = Panel(totals, weights, treated, baseline, stratum)
-    return found
+                totals[index, *place], weights[index, *place] = sums
+    return {
+        metric.name: Panel(
+            totals[index],
+            weights[index],
+            treated,
+            np.array([_mean_before(metric.name, before.get(device)) for device in members]),
+            stratum,
+        )
+        for index, metric in enumerate(METRICS)
+        if weights[index].any()
+    }
 
 
 def _sums(name: GateName, cell: Cell, before: Cell | None) -> Sums:

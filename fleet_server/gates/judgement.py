@@ -8,27 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final, Literal
-
-import msgspec
+from typing import Final
 
 from fleet_server.gates import betting, comparison, hazard, proportion
 from fleet_server.gates.evidence import Broke, Compared, Disagreed, Evidence, Failed
-from fleet_server.gates.policy import Comparison, Gates, Hazard, Limit, Need
+from fleet_server.gates.policy import Comparison, Gates, Hazard, Limit
+from fleet_server.gates.verdict import Outcome, Verdict
 
 #: An e-value of nought, in JSON.
 _LEAST_LOG_E: Final = -1e6
-Outcome = Literal["pass", "fail", "not_yet"]
 
 
-class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """One gate at one look."""
+class Judgement(Verdict, frozen=True, kw_only=True):
+    """A verdict with the numbers behind it."""
 
-    gate: str
-    outcome: Outcome
-    reason: str
-    """In words, as one clause."""
-    need: Need = "no_harm"
     level: float
     """The gate's share of alpha."""
     log_e: float

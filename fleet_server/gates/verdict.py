@@ -1,4 +1,4 @@
-"""What a gate says of a rollout's current stage."""
+"""What a gate says of a rollout: all that the engine goes by."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     gate: str
     outcome: Outcome
     reason: str = ""
-    """One line with the figures that it was decided by."""
+    """In words, as one clause with its figures."""
     need: Need = "no_harm"

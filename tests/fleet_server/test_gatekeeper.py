@@ -130,6 +130,44 @@ def test_a_gate_that_fails_is_one_decision_of_the_stage_that_it_ends(field: Fiel
     assert [row["stage"] for row in failed] == [0]
 
 
+def test_the_last_windows_are_looked_at_even_when_nothing_follows_them(field: Field) -> None:
+    """They come right after a look, and looks keep a distance: the next one must not wait for more."""
+    site = field.site
+    number = site.roll(2, msgspec.structs.replace(POLICY, soak_s=600))
+    field.live({1: 0.9, 2: 0.9}, 3, number)
+    before = site.store.write(lambda db: gatekeeper.latest(db, number))
+    site.now = before.at
+    for name, version in field.running().items():
+        field.store(*(field.window(name, version, {1: 0.9, 2: 0.1}[version]) for _ in range(20)))
+    site.tick(0.1)
+    assert site.shown(number)["state"] == "running", "too soon for another look"
+    site.tick(WINDOW_S)
+    assert site.shown(number)["reason"].startswith("accuracy: ")
+
+
+def test_what_is_on_record_is_what_the_stage_was_decided_by(field: Field) -> None:
+    """A stage that passes between two looks passed by the former one: later windows are not in its record."""
+    site = field.site
+    number = site.roll(2, POLICY)
+    field.live({1: 0.9, 2: 0.9}, 3, number)
+    soaked_at = site.shown(number)["stages"][0]["soaking_at"] + POLICY.soak_s
+    site.now = soaked_at - 0.55
+    for name, version in field.running().items():
+        field.store(field.window(name, version, 0.9))
+    site.tick(0.5)
+    look = site.store.write(lambda db: gatekeeper.latest(db, number))
+    assert look.at == site.now
+    for name, version in field.running().items():
+        field.store(*(field.window(name, version, {1: 0.9, 2: 0.0}[version]) for _ in range(20)))
+    site.tick(0.1)
+    assert site.shown(number)["stages"][0]["state"] == "passed"
+    decided = [row for row in _decisions(site, number) if row["stage"] == 0][-1]
+    assert decided["at"] == look.at
+    assert '"fail"' not in decided["judgements"]
+    site.tick(WINDOW_S)
+    assert site.shown(number)["reason"].startswith("accuracy: "), "the next look sees them"
+
+
 def test_passing_a_stage_is_a_decision_on_record_too(field: Field) -> None:
     site = field.site
     number = site.roll(2, POLICY)

@@ -76,10 +76,7 @@ class Judge:
         evidence += [
             Compared(name, observe(panel, self._gates.min_inferences)) for name, panel in panels.items()
         ]
-        return [
-            Verdict(gate=j.gate, outcome=j.outcome, reason=j.reason, need=j.need)
-            for j in judge(self._gates, evidence)
-        ]
+        return [*judge(self._gates, evidence)]
 
 
 class VirtualRollout:
