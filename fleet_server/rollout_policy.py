@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
+from fleet_server.device_filter import parse
 from fleet_server.gates.policy import Gates
+from wire.errors import InputError
 from wire.messages import Name
 from wire.trust import Policy as DevicePolicy
 
@@ -18,6 +21,8 @@ PositiveSeconds = Annotated[float, msgspec.Meta(gt=0, le=1e8)]
 Expression = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 """See fleet_server.device_filter."""
 MAX_STAGES: Final = 20
+_SERVERS_OWN: Final = frozenset({"begin_in_s", "begin_for_s", "cancel", "new_schema"})
+"""Of what the device is told."""
 
 
 class StagePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -135,3 +140,41 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Share of a stage that stays on the old version."""
         own = self.plan[stage].control
         return self.control if own is None else own
+
+
+def read(written: Mapping[str, Any]) -> Policy:
+    """The policy that was asked for, as JSON or TOML have it; a gate is also switched off by ``false``.
+
+    Raises InputError that names the key that is wrong.
+    """
+    gates, device = written.get("gates"), written.get("device")
+    if isinstance(gates, Mapping):  # TOML has no null
+        written = {
+            **written,
+            "gates": {name: None if gate is False else gate for name, gate in gates.items()},
+        }
+    if isinstance(device, Mapping) and (own := sorted(_SERVERS_OWN & device.keys())):
+        raise _bad(f"the server itself decides {own[0]} - at `$.device`")
+    try:
+        # There and back, for JSON has no NaN and no infinity, and the policy is kept as JSON.
+        policy = msgspec.json.decode(msgspec.json.encode(msgspec.convert(written, Policy)), type=Policy)
+    except (msgspec.ValidationError, RecursionError, OverflowError) as error:
+        raise _bad(str(error)[:300]) from error
+    for key, where in _filters(policy):
+        try:
+            parse(where)
+        except InputError as error:
+            raise _bad(f"{error.message} - at `$.{key}`") from error
+    return policy
+
+
+def _filters(policy: Policy) -> Iterator[tuple[str, str]]:
+    if policy.where is not None:
+        yield "where", policy.where
+    for index, stage in enumerate(policy.plan):
+        if stage.where is not None:
+            yield f"stages[{index}].where", stage.where
+
+
+def _bad(message: str) -> InputError:
+    return InputError("bad_policy", message, "see docs/rollouts.md")

@@ -6,21 +6,18 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-import msgspec
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from fleet_server import queries, rollout_driver
+from fleet_server import queries, rollout_driver, rollout_policy
 from fleet_server import rollout_commands as commands
 from fleet_server.api.access import CallerName, Number, RunningFleet
 from fleet_server.rollout_policy import MAX_STAGES, Policy
 from fleet_server.rollout_state import Rollout
-from wire.errors import InputError
 
 router = APIRouter(prefix="/api/v1", tags=["rollouts"])
 Command = Literal["start", "approve", "pause", "resume", "skip", "stop", "abort", "rollback"]
 _DEVICE_KEYS: Final = frozenset({"report_every_ms", "trial_inferences"})
-_SERVERS_OWN: Final = frozenset({"begin_in_s", "begin_for_s", "cancel", "new_schema"})
 
 
 class NewRollout(BaseModel):
@@ -106,22 +103,10 @@ def _command(name: Command, stage: int | None, now: float) -> Callable[[Rollout]
 
 
 def _policy(new: NewRollout) -> Policy:
-    """The policy that was asked for; InputError names the key that is wrong."""
+    """With the keys that were given beside it; InputError names the one that is wrong."""
     flat = new.model_dump(exclude={"model", "version", "start", "policy"}, exclude_none=True)
-    device = new.policy.get("device", {})
-    asked: dict[str, Any] = {**new.policy, **{k: v for k, v in flat.items() if k not in _DEVICE_KEYS}}
-    try:
-        if isinstance(device, dict):
-            device = {**device, **{k: v for k, v in flat.items() if k in _DEVICE_KEYS}}
-            if own := sorted(_SERVERS_OWN & device.keys()):
-                raise _bad(f"the server itself decides {own[0]} - at `$.device`")
-        if device:
-            asked["device"] = device
-        # There and back, for JSON has no NaN and no infinity, and the policy is kept as JSON.
-        return msgspec.json.decode(msgspec.json.encode(msgspec.convert(asked, Policy)), type=Policy)
-    except (msgspec.ValidationError, RecursionError, OverflowError) as error:
-        raise _bad(str(error)[:300]) from error
-
-
-def _bad(message: str) -> InputError:
-    return InputError("bad_policy", message, "see docs/rollouts.md")
+    asked = {**new.policy, **{key: value for key, value in flat.items() if key not in _DEVICE_KEYS}}
+    device = {key: value for key, value in flat.items() if key in _DEVICE_KEYS}
+    if device and isinstance(known := new.policy.get("device", {}), dict):
+        asked["device"] = {**known, **device}
+    return rollout_policy.read(asked)

@@ -105,7 +105,9 @@ def test_a_rollout_without_devices_says_so(client: httpx.Client, make_bundle: Ca
         ({"paces": {}}, "paces"),
         ({"gates": {"alpha": 3}}, "$.gates.alpha"),
         ({"device": {"cancel": True}}, "$.device"),
-        ({"where": "board = 'x'"}, "column 7"),
+        ({"where": "board = 'x'"}, "column 7: expected '==', not '=' - at `$.where`"),
+        ({"stages": [{"where": "x"}, 1.0]}, "$.stages[0].where"),
+        ({"gates": {"energy": True}}, "$.gates.energy"),
     ],
 )
 def test_a_bad_policy_is_refused_with_the_path_of_the_key(
@@ -148,6 +150,13 @@ def test_the_admin_token_is_readable_by_its_owner_only(fleet: Fleet) -> None:
     token = fleet.token_file.read_text().strip()
     stored = fleet.store.rows("SELECT * FROM tokens")
     assert token not in str(stored)
+
+
+def test_a_gate_is_switched_off_by_null_and_by_false(client: httpx.Client, make_bundle: Callable) -> None:
+    push(client, make_bundle(1))
+    policy = {"gates": {"energy": False, "memory": None}}
+    made = client.post("/api/v1/rollouts", json={"model": "watch", "version": 1, "policy": policy}).json()
+    assert (made["policy"]["gates"]["energy"], made["policy"]["gates"]["memory"]) == (None, None)
 
 
 def test_no_request_makes_the_server_fail(client: httpx.Client, make_bundle: Callable) -> None:

@@ -9,9 +9,8 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from fleet_server import reports
+from fleet_server import reports, rollout_policy
 from fleet_server.fleet import Fleet
-from fleet_server.rollout_policy import Policy
 from tests.fleet_server.fake_device import BOOT, HARDWARE
 from tinyfleet import cli, policy_file
 from wire.errors import ExitCode, InputError, NotFoundError
@@ -48,7 +47,7 @@ def served(client: httpx.Client, fleet: Fleet, make_bundle) -> httpx.Client:
 
 def test_the_example_of_the_documentation_is_a_policy() -> None:
     assert EXAMPLE.read_text() in (EXAMPLE.parents[1] / "rollouts.md").read_text(), "the page shows the file"
-    made = msgspec.convert(policy_file.read(EXAMPLE), Policy)
+    made = rollout_policy.read(policy_file.read(EXAMPLE))
     assert [stage.share for stage in made.plan] == [None, 0.1, 1.0]
     assert made.gates.energy is None
     assert made.gates.accuracy is not None
@@ -63,7 +62,9 @@ def test_the_example_of_the_documentation_is_a_policy() -> None:
         ("paces = 1", "p.toml: Object contains unknown field `paces`"),
         ("gates = 3", "p.toml: Expected `object`, got `int` - at `$.gates`"),
         ("soak_s = ", "p.toml: Invalid value"),
-        ("where = \"board = 'x'\"", "column 7"),
+        ("where = \"board = 'x'\"", "p.toml: filter: column 7: expected '==', not '=' - at `$.where`"),
+        ("[[stages]]\nwhere = 'x ='\n[[stages]]\nshare = 1.0", "at `$.stages[0].where`"),
+        ("[device]\ncancel = true", "p.toml: the server itself decides cancel - at `$.device`"),
         ("# " + 140_000 * "\u00e9" + "\nsoak_s = 1", "p.toml is over 262144 bytes"),
         ("x = " + 5000 * "[", "p.toml: "),
     ],

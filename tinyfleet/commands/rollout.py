@@ -159,7 +159,8 @@ def _fits(found: dict[str, Any]) -> str:
         f"stage {index + 1}: {stage['devices'] - stage['control']} new and {stage['control']} control"
         for index, stage in enumerate(found["stages"])
     )
-    lines = [f"{found['fits']} devices would take part ({stages})"]
+    devices = "device" if found["fits"] == 1 else "devices"
+    lines = [f"{found['fits']} {devices} would take part ({stages})"]
     examples = {each["reason"]: each for each in reversed(found["rejected"])}
     lines += [
         f"{count} rejected: {reason} - such as {examples[reason]['device']}: {examples[reason]['message']}"
