@@ -1,14 +1,13 @@
 """A fleet server on loopback with small signed bundles. The server never runs a model, so any bytes do."""
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 import uvicorn
 
@@ -19,17 +18,8 @@ from fleet_server.registry import open_registry
 from fleet_server.settings import Settings
 from fleet_server.store import Store
 from tests.fleet_server.site import Site
+from tinyfleet.bench import small_bundle
 from wire import trust
-from wire.manifest import (
-    FileEntry,
-    Golden,
-    Manifest,
-    Preprocessing,
-    TargetNeeds,
-    TensorSpec,
-    encode_manifest,
-)
-from wire.states import NumericsFamily
 from wire.trust import Artifact
 
 EXPIRES = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
@@ -58,33 +48,8 @@ def make_bundle(keys: Path) -> Callable[..., Bundle]:
     """``make_bundle(version, ram_bytes=...)`` -> (artifact, files)."""
     key = trust.load_key((keys / "release.key").read_bytes())
 
-    def make(version: int = 1, *, ram_bytes: int = 10_000, model: str = "watch") -> Bundle:
-        weights = np.random.default_rng(version).integers(0, 256, 9_000, np.uint8).tobytes()
-        files = {"model.tflite": weights, "golden/inputs.npy": b"in", "golden/tflm.npy": b"out"}
-        entries = [
-            FileEntry(path=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest(), device=True)
-            for path, data in files.items()
-        ]
-        tensor = TensorSpec(name="x", shape=[1, 4], dtype="int8", scale=0.1, zero_point=0)
-        manifest = Manifest(
-            model=model,
-            version=version,
-            labels=["a", "b"],
-            input=tensor,
-            output=tensor,
-            preprocessing=Preprocessing(),
-            ops=["FULLY_CONNECTED"],
-            files=entries,
-            golden=Golden(inputs="golden/inputs.npy", outputs={NumericsFamily.TFLM: "golden/tflm.npy"}),
-            targets={
-                "cortex-m4": TargetNeeds(
-                    numerics=NumericsFamily.TFLM, ram_bytes=ram_bytes, flash_bytes=10_000
-                )
-            },
-        )
-        text = encode_manifest(manifest)
-        signature = trust.sign_manifest(text, key, EXPIRES)
-        return Artifact(manifest=text.decode(), signature=signature.decode()), files
+    def make(version: int = 1, **how: Any) -> Bundle:
+        return small_bundle.make_bundle(version, key, EXPIRES, **how)
 
     return make
 

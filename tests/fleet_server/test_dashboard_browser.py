@@ -233,16 +233,19 @@ def test_why_a_rollout_was_rolled_back_is_said_in_words(
 def test_the_gates_of_a_rollout_are_on_its_page(
     served: Served, page: Page, make_bundle, tmp_path: Path
 ) -> None:
-    device = served.device("mcu-0")
+    devices = [served.device(f"mcu-{index}") for index in range(2)]
     served.push(make_bundle(1), tmp_path / "v1")
-    number = served.roll(1, stages=[1.0], soak_s=60)
-    wish = device.assignments.get(timeout=20)
-    device.report(wish, UpdateState.ROLLED_BACK, Reason.SELF_TEST)
+    number = served.roll(1, stages=[1.0], soak_s=60, max_failed=1.0)
     page.goto(f"{served.url}/rollouts/{number}")
     gates = page.get_by_label("Gates")
-    expect(gates).to_contain_text("1 of 1 exposed devices failed, tolerated 0.50%", timeout=20_000)
-    expect(gates).to_contain_text("no harm shown")
+    for count, (device, said) in enumerate(zip(devices, ("no harm shown", "harm shown"), strict=True), 1):
+        device.report(device.assignments.get(timeout=20), UpdateState.ROLLED_BACK, Reason.SELF_TEST)
+        failures = gates.locator(".gate").filter(has_text="failures")
+        expect(failures).to_contain_text(f"{count} of 2 exposed devices failed", timeout=20_000)
+        expect(failures.locator(".chip")).to_have_text(said)
+    expect(gates.locator(".chip.tone-bad")).to_have_count(1)
     expect(gates).to_contain_text("Without data: accuracy")
+    expect(page.get_by_text("Stopped: failures: 2 of 2 exposed devices failed").first).to_be_visible()
 
 
 def test_markup_from_devices_and_addresses_is_shown_as_text(

@@ -112,6 +112,21 @@ def test_gates_are_told_with_what_they_say_and_those_without_data_by_name() -> N
     assert "Gates without data: failures, crashes, errors, latency" in said
 
 
+@pytest.mark.parametrize(
+    ("outcome", "line"),
+    [("pass", "Gate accuracy: shown to hold; x."), ("not_yet", "Gate accuracy: no harm shown; x.")],
+)
+def test_a_gate_says_whether_it_is_sure(outcome, line: str) -> None:
+    judgement = Judgement(gate="accuracy", outcome=outcome, reason="x", level=0.01, log_e=0.0)
+    assert line in explain(_rollout(), [], [judgement], NOW)
+
+
+def test_a_rollout_that_is_paused_for_want_of_proof_says_of_which_gate() -> None:
+    reason = "stage 1 of 3 needs attention, no proof from accuracy: no labels"
+    paused = _rollout(StageState.SOAKING, {"soak_s": 10}, state=RolloutState.PAUSED, reason=reason)
+    assert _said(paused).startswith(f"watch v2 is paused: {reason}.\n")
+
+
 def test_a_finished_rollout_is_one_sentence() -> None:
     finished = _rollout(state=RolloutState.FINISHED, reason="all stages passed")
     assert _said(finished, _fact("a", UpdateState.SUCCEEDED)) == "watch v2 is finished: all stages passed."
