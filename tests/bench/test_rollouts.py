@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from fleet_server.gates.evidence import Failed
 from tinyfleet.bench import rollouts, subjects
-from tinyfleet.bench.rollouts import Case, run_case
+from tinyfleet.bench.rollouts import POLICY, Case, run_case
 from tinyfleet.bench.scenario import HARMLESS, PER_WINDOW, SCENARIOS, make_world
+from tinyfleet.bench.virtual import Judge
 from tinyfleet.commands.bench import app
 from wire.errors import InputError
 from wire.states import RolloutState
