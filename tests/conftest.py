@@ -27,7 +27,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from trainer.training import train
 
     folder = tmp_path_factory.mktemp("trainer") / "run"
-    train("watch", folder, subjects=2, seed=7, hyper=Hyperparameters(epochs=3))
+    train("watch", folder, groups=2, seed=7, hyper=Hyperparameters(epochs=3))
     return folder
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.backend import silenced
-from trainer.dataset import Origin
+from trainer.data.dataset import Origin
 from trainer.network import Hyperparameters
 from trainer.windows import Windows
 from wire.errors import InputError, StoreError
@@ -23,10 +23,19 @@ CALIBRATION_FILE: Final = "calibration.npz"
 EVAL_FILE: Final = "eval.npz"
 
 
+class Data(msgspec.Struct, frozen=True, kw_only=True):
+    """Which data set."""
+
+    name: str
+    digest: str
+    """See trainer.data.dataset.Dataset."""
+    origins: tuple[Origin, ...]
+
+
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One part of the split."""
 
-    subjects: tuple[int, ...]
+    groups: tuple[str, ...]
     windows: int
 
 
@@ -34,10 +43,10 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     """Shares of correct answers of the float model."""
 
     validation_accuracy: float
-    """Of the subjects that chose the epoch: optimistic."""
+    """Of the groups that chose the epoch: optimistic."""
     test_accuracy: float
-    """Of the held-out subjects: the honest one."""
-    test_accuracy_by_subject: dict[str, float]
+    """Of the held-out groups: the honest one."""
+    test_accuracy_by_group: dict[str, float]
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,13 +57,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     labels: tuple[str, ...]
     channels: tuple[str, ...]
-    rate_hz: float
+    rate_hz: float | None
     window: int
     """Samples of one window."""
     stride: int
     """Samples from one window to the next."""
     preprocessing: Preprocessing
-    data: Origin
+    data: Data
     split: dict[Literal["train", "validation", "test"], Part]
     seed: int
     hyperparameters: Hyperparameters
@@ -62,7 +71,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     packages: dict[str, str]
     metrics: Metrics
     confusion: list[list[int]]
-    """Held-out subjects: row = true class, column = answer."""
+    """Held-out groups: row = true class, column = answer."""
     seconds: float
     """Wall time of the whole run."""
     intended_use: str

@@ -1,4 +1,4 @@
-"""Per-channel standardisation, fitted on the train subjects only."""
+"""Per-channel standardisation, fitted on the train groups only."""
 
 from __future__ import annotations
 

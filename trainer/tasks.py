@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from trainer import watch
-from trainer.dataset import Dataset
+from trainer.data import watch
+from trainer.data.dataset import Dataset
 from wire.errors import NotFoundError
 
 
@@ -22,9 +22,9 @@ class Task:
     """Samples of one window."""
     stride: int
     """Samples from one window to the next."""
-    validation: tuple[int, ...]
-    test: tuple[int, ...]
-    """Subjects that no training ever sees; fixed, so that versions compare."""
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    """Groups that no training ever sees; fixed, so that versions compare."""
     intended_use: str
     limits: str
     """What the model must not be used for, and what it does not know."""
@@ -37,8 +37,8 @@ TASKS: Final = {
         load=watch.load,
         window=100,
         stride=50,
-        validation=(7,),
-        test=(8, 9, 10),
+        validation=("7",),
+        test=("8", "9", "10"),
         intended_use="showing and testing how a model is deployed to a fleet; counting home exercises",
         limits=(
             "diagnosis, judging how well an exercise is done, or decisions about a person. "

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from trainer import network, run, standardiser
 from trainer.backend import keras_with_seed
-from trainer.dataset import Dataset
+from trainer.data.dataset import Dataset
 from trainer.fitting import Labelled, Progress, fit, predict, unheard
 from trainer.network import Hyperparameters
 from trainer.split import Split, choose
@@ -29,30 +29,31 @@ def train(
     task: str | Task,
     out: Path,
     *,
-    subjects: int | Sequence[int] | None = None,
+    groups: int | Sequence[str] | None = None,
     seed: int = 1,
     hyper: Hyperparameters | None = None,
     progress: Progress = unheard,
 ) -> run.Run:
     """Train a task, or the one of that name, into the run folder ``out``; returns what its run.json says.
 
-    ``subjects``: how many of the train subjects, or which; None for all. Raises InputError or
+    ``groups``: how many of the train groups, or which; None for all. Raises InputError or
     NotFoundError before anything slow, StoreError when the folder cannot be written.
     """
     began = time.monotonic()
     task, hyper = find(task) if isinstance(task, str) else task, hyper or Hyperparameters()
     run.check_free(out)
     dataset = task.load()
-    split = choose(dataset.subjects, validation=task.validation, test=task.test, train=subjects)
+    split = choose(dataset.groups, validation=task.validation, test=task.test, train=groups)
     windows = cut(dataset, task.window, task.stride)
-    indices = {name: windows.of_subjects(getattr(split, name)) for name in ("train", "validation", "test")}
+    indices = {name: windows.of_groups(getattr(split, name)) for name in ("train", "validation", "test")}
     parts = {name: windows.take(index) for name, index in indices.items()}
     progress(f"{task.name}: " + ", ".join(f"{len(part)} {name} windows" for name, part in parts.items()))
 
     spec = standardiser.fit(parts["train"].x)
     ready = {name: Labelled(preprocess.apply(spec, part.x), part.y) for name, part in parts.items()}
     keras = keras_with_seed(seed)
-    model = network.build(keras, (task.window, len(dataset.channels)), len(dataset.labels), hyper)
+    schema = dataset.schema
+    model = network.build(keras, (task.window, len(schema.channels)), len(schema.labels), hyper)
     epochs = fit(keras, model, ready["train"], ready["validation"], hyper, progress)
     answers = {name: predict(model, ready[name].x) for name in ("validation", "test")}
 
@@ -78,24 +79,28 @@ def _record(
     return run.Run(
         task=task.name,
         title=task.title,
-        labels=dataset.labels,
-        channels=dataset.channels,
-        rate_hz=dataset.rate_hz,
+        labels=dataset.schema.labels,
+        channels=dataset.schema.channels,
+        rate_hz=dataset.schema.rate_hz,
         window=task.window,
         stride=task.stride,
         preprocessing=spec,
-        data=dataset.origin,
+        data=run.Data(
+            name=dataset.name,
+            digest=dataset.digest,
+            origins=tuple(source.origin for source in dataset.sources),
+        ),
         split={
-            "train": run.Part(subjects=split.train, windows=len(parts["train"])),
-            "validation": run.Part(subjects=split.validation, windows=len(parts["validation"])),
-            "test": run.Part(subjects=split.test, windows=len(test)),
+            "train": run.Part(groups=split.train, windows=len(parts["train"])),
+            "validation": run.Part(groups=split.validation, windows=len(parts["validation"])),
+            "test": run.Part(groups=split.test, windows=len(test)),
         },
         seed=seed,
         hyperparameters=hyper,
         epochs_run=epochs,
         packages={name: version(name) for name in _PACKAGES},
         metrics=_metrics(parts, answers),
-        confusion=confusion(test.y, answers["test"], len(dataset.labels)),
+        confusion=confusion(test.y, answers["test"], len(dataset.schema.labels)),
         seconds=round(time.monotonic() - began, 1),
         intended_use=task.intended_use,
         limits=task.limits,
@@ -108,8 +113,8 @@ def _metrics(parts: dict[str, Windows], answers: dict[str, NDArray[np.int64]]) -
     return run.Metrics(
         validation_accuracy=float(right["validation"].mean()),
         test_accuracy=float(right["test"].mean()),
-        test_accuracy_by_subject={
-            str(subject): float(right["test"][group == subject].mean()) for subject in np.unique(group)
+        test_accuracy_by_group={
+            str(each): float(right["test"][group == each].mean()) for each in np.unique(group)
         },
     )
 

@@ -1,4 +1,4 @@
-"""Fixed-length windows cut from recordings; each keeps its subject, so that splits can be honest."""
+"""Fixed-length windows cut from recordings; each keeps its group, so that splits can be honest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.dataset import Dataset
+from trainer.data.dataset import Dataset
 from wire.errors import InputError
 
 
@@ -20,15 +20,15 @@ class Windows:
     """(n, length, channels)."""
     y: NDArray[np.int64]
     """(n,), class index."""
-    group: NDArray[np.int64]
-    """(n,), subject."""
+    group: NDArray[np.str_]
+    """(n,)."""
 
     def __len__(self) -> int:
         return len(self.y)
 
-    def of_subjects(self, subjects: Sequence[int]) -> NDArray[np.intp]:
-        """Indices of the windows of these subjects, in order."""
-        return np.flatnonzero(np.isin(self.group, list(subjects)))
+    def of_groups(self, groups: Sequence[str]) -> NDArray[np.intp]:
+        """Indices of the windows of these groups, in order."""
+        return np.flatnonzero(np.isin(self.group, list(groups)))
 
     def take(self, indices: NDArray[np.intp]) -> Windows:
         """The windows at ``indices``."""
@@ -38,11 +38,11 @@ class Windows:
 def cut(dataset: Dataset, length: int, stride: int) -> Windows:
     """Windows of ``length`` samples every ``stride`` samples; none spans two recordings."""
     pieces = [
-        (recording.samples[start : start + length], recording.label, recording.subject)
+        (recording.samples[start : start + length], recording.label, recording.group)
         for recording in dataset.recordings
         for start in range(0, len(recording.samples) - length + 1, stride)
     ]
     if not pieces:
         raise InputError("too_short", f"no recording has {length} samples", "choose shorter windows")
     x, y, group = zip(*pieces, strict=True)
-    return Windows(np.stack(x), np.array(y, np.int64), np.array(group, np.int64))
+    return Windows(np.stack(x), np.array(y, np.int64), np.array(group, np.str_))

@@ -33,7 +33,9 @@ def purpose(report: Report) -> str:
 def data(lineage: Mapping[str, Any]) -> str:
     """Data set, split, and the samples that were used here."""
     run = _mapping(lineage, "run")
-    lines = [f"data {key}: {value}" for key, value in _mapping(run, "data").items()]
+    known = _mapping(run, "data")
+    lines = [f"data {key}: {value}" for key, value in known.items() if key != "origins"]
+    lines += [f"from: {_part(origin)}" for origin in known.get("origins", ())]
     lines += [f"{part}: {_part(content)}" for part, content in _mapping(run, "split").items()]
     for what in ("calibration", "training", "evaluation"):
         given = _mapping(lineage, what)
@@ -48,7 +50,11 @@ def data(lineage: Mapping[str, Any]) -> str:
 def _part(content: Any) -> str:
     if not isinstance(content, dict):
         return str(content)
-    return ", ".join(f"{key} {value}" for key, value in content.items())
+    return ", ".join(f"{key} {_plain(value)}" for key, value in content.items())
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def repairs(lineage: Mapping[str, Any]) -> str:
@@ -90,8 +96,7 @@ def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[str]:
         if isinstance(value, dict):
             lines += _flat(value, f"{prefix}{key}.")
         else:
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-            lines.append(f"{prefix}{key}: {shown}")
+            lines.append(f"{prefix}{key}: {_plain(value)}")
     return lines
 
 

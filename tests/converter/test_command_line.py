@@ -141,7 +141,7 @@ def test_convert_exits_4_for_a_hybrid_model(tinyfleet, shared_models: Path, trus
     ("args", "code", "words"),
     [
         (("train", "listen", "--out", "x"), 3, "no task 'listen'"),
-        (("train", "watch", "--out", "x", "--subjects", "8,9"), 2, "held out"),
+        (("train", "watch", "--out", "x", "--groups", "8,9"), 2, "held out"),
         (("convert", "gone.tflite", "--out", "x", "--key", "gone.key"), 3, "gone.key"),
         (("bundle", "show", "gone"), 3, "gone"),
         (("bundle", "sign", "gone", "--key", "gone.key"), 3, "gone.key"),

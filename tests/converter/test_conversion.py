@@ -96,7 +96,7 @@ def test_the_card_says_what_to_know(bundle: Bundle):
 def test_lineage_names_every_input(bundle: Bundle):
     lineage = bundle.manifest.lineage
     assert lineage["run"]["seed"] == 7
-    assert lineage["run"]["split"]["test"]["subjects"] == [8, 9, 10]
+    assert lineage["run"]["split"]["test"]["groups"] == ["8", "9", "10"]
     assert lineage["run"]["packages"]["tensorflow"] == lineage["converter"]["tensorflow"]
     for part in ("source", "run", "calibration", "evaluation"):
         assert len(lineage[part]["sha256"]) == 64

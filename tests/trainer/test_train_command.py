@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def test_train_prints_its_run_and_nothing_else(tmp_path: Path):
-    arguments = ["train", "watch", "--out", "run", "--subjects", "1,", "--epochs", "1", "--width", "4"]
+    arguments = ["train", "watch", "--out", "run", "--groups", "1,", "--epochs", "1", "--width", "4"]
     done = subprocess.run(
         [sys.executable, "-c", "from tinyfleet.cli import main; main()", *arguments, "--json"],
         cwd=tmp_path,
@@ -17,7 +17,7 @@ def test_train_prints_its_run_and_nothing_else(tmp_path: Path):
     )
     data = json.loads(done.stdout)
     assert data["run"] == "run"
-    assert data["report"]["split"]["train"]["subjects"] == [1]
+    assert data["report"]["split"]["train"]["groups"] == ["1"]
     assert data["report"] == json.loads((tmp_path / "run/run.json").read_bytes())
     first, epoch, last = done.stderr.splitlines()
     assert first.startswith("watch: ")

@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from trainer import watch
 from trainer.backend import keras_with_seed, silenced
+from trainer.data import watch
 from trainer.network import Hyperparameters
 from trainer.run import Run
 from trainer.training import confusion, train
@@ -17,7 +17,7 @@ from trainer.windows import cut
 from wire import preprocess
 from wire.errors import InputError, NotFoundError
 
-HELD_OUT = {8, 9, 10}
+HELD_OUT = {"8", "9", "10"}
 
 
 @pytest.fixture(scope="module")
@@ -37,19 +37,19 @@ def test_the_folder_is_complete(run_folder: Path):
     assert not list(run_folder.parent.glob(".*"))
 
 
-def test_no_subject_leaks(run: Run, run_folder: Path):
-    split = {name: set(part.subjects) for name, part in run.split.items()}
-    assert split == {"train": {1, 2}, "validation": {7}, "test": HELD_OUT}
+def test_no_group_leaks(run: Run, run_folder: Path):
+    split = {name: set(part.groups) for name, part in run.split.items()}
+    assert split == {"train": {"1", "2"}, "validation": {"7"}, "test": HELD_OUT}
     windows = cut(watch.load(), run.window, run.stride)
     with np.load(run_folder / "calibration.npz") as calibration:
-        assert set(windows.group[calibration["index"]].tolist()) == {1, 2}
+        assert set(windows.group[calibration["index"]].tolist()) == {"1", "2"}
         assert (windows.x[calibration["index"]] == calibration["x"]).all()
     with np.load(run_folder / "eval.npz") as evaluation:
         assert set(evaluation["group"].tolist()) == HELD_OUT
-        assert (evaluation["x"] == windows.x[windows.of_subjects(sorted(HELD_OUT))]).all()
+        assert (evaluation["x"] == windows.x[windows.of_groups(sorted(HELD_OUT))]).all()
 
 
-def test_standardisation_knows_the_train_subjects_only(run: Run, run_folder: Path):
+def test_standardisation_knows_the_train_groups_only(run: Run, run_folder: Path):
     with np.load(run_folder / "calibration.npz") as calibration:
         x = calibration["x"].astype(np.float64)
     assert np.allclose(run.preprocessing.mean, x.mean(axis=(0, 1)))
@@ -65,8 +65,8 @@ def test_metrics_equal_a_re_run_of_the_saved_model(run: Run, run_folder: Path):
     assert (answers == y).mean() == run.metrics.test_accuracy
     assert confusion(y, answers, 7) == run.confusion
     assert sum(map(sum, run.confusion)) == run.split["test"].windows == len(y)
-    for subject, accuracy in run.metrics.test_accuracy_by_subject.items():
-        assert (answers == y)[group == int(subject)].mean() == accuracy
+    for name, accuracy in run.metrics.test_accuracy_by_group.items():
+        assert (answers == y)[group == name].mean() == accuracy
 
 
 def test_accuracy_is_above_chance_and_below_a_leak(run: Run):
@@ -75,7 +75,7 @@ def test_accuracy_is_above_chance_and_below_a_leak(run: Run):
 
 def test_the_same_seed_gives_the_same_weights(run_folder: Path, tmp_path: Path):
     heard: list[str] = []
-    train("watch", tmp_path / "b", subjects=2, seed=7, hyper=Hyperparameters(epochs=3), progress=heard.append)
+    train("watch", tmp_path / "b", groups=2, seed=7, hyper=Hyperparameters(epochs=3), progress=heard.append)
     assert [line for line in heard if line.startswith("epoch 3/3: loss ")]
     for one, other in zip(weights(run_folder), weights(tmp_path / "b"), strict=True):
         assert (one == other).all()

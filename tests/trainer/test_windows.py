@@ -1,25 +1,25 @@
-"""Windows stay inside one recording and keep its subject."""
+"""Windows stay inside one recording and keep its group."""
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
 
-from trainer.dataset import Dataset, Origin, Recording
+from trainer.data.dataset import Dataset, Recording, Schema
 from trainer.standardiser import fit
 from trainer.windows import cut
 from wire import preprocess
 from wire.errors import InputError
 
-ORIGIN = Origin(package="p", version="1", file="f", sha256="0" * 64, licence="none")
+SCHEMA = Schema(kind="series", channels=("x", "y"), rate_hz=50.0, labels=("a", "b", "c"))
 
 
 def dataset(*lengths: int) -> Dataset:
     recordings = tuple(
-        Recording(np.full((length, 2), index, np.float32), label=index % 3, subject=100 + index)
+        Recording(np.full((length, 2), index, np.float32), label=index % 3, group=f"g{index}")
         for index, length in enumerate(lengths)
     )
-    return Dataset(recordings, ("a", "b", "c"), ("x", "y"), 50.0, ORIGIN)
+    return Dataset("some", SCHEMA, recordings, ())
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=5), st.integers(1, 20), st.integers(1, 20))
@@ -32,14 +32,14 @@ def test_every_window_is_of_one_recording(lengths: list[int], length: int, strid
     assert windows.x.shape == (len(windows), length, 2)
     recording = windows.x[:, 0, 0]
     assert (windows.x == recording[:, None, None]).all()
-    assert (windows.group == 100 + recording).all()
+    assert windows.group.tolist() == [f"g{index:.0f}" for index in recording]
     assert len(windows) == sum((n - length) // stride + 1 for n in lengths if n >= length)
 
 
-def test_subjects_are_taken_whole():
+def test_groups_are_taken_whole():
     windows = cut(dataset(30, 30, 30), 10, 10)
-    part = windows.take(windows.of_subjects([100, 102]))
-    assert part.group.tolist() == [100] * 3 + [102] * 3
+    part = windows.take(windows.of_groups(["g0", "g2"]))
+    assert part.group.tolist() == ["g0"] * 3 + ["g2"] * 3
 
 
 def test_standardised_train_data_has_mean_0_and_deviation_1():

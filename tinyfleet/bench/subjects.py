@@ -103,9 +103,10 @@ def build(out: Path, seed: int, say: Say) -> Subjects:
     latency_us = np.zeros(0, np.float32)
     board_us = np.zeros((0, 0), np.float32)
     for held_out in FOLDS:
-        chooser = next(s for s in dataset.subjects if s not in held_out)
-        fold = dataclasses.replace(task, validation=(chooser,), test=held_out)
-        asked = windows.of_subjects(held_out)
+        test = tuple(map(str, held_out))
+        chooser = next(group for group in dataset.groups if group not in test)
+        fold = dataclasses.replace(task, validation=(chooser,), test=test)
+        asked = windows.of_groups(test)
         for row, name in enumerate(VERSIONS):
             model, tflite = _model(fold, _TRAINED_ON[name], seed)
             answer[row, asked], confidence[row, asked] = _ask(model, windows.x[asked])
@@ -114,7 +115,7 @@ def build(out: Path, seed: int, say: Say) -> Subjects:
         if not len(latency_us):
             latency_us = _time(model, windows.x[asked])
             board_us = _emulate(DEFAULT_BOARDS, model, tflite, windows.x[asked][:_EMULATED])
-    order = np.lexsort((np.arange(len(windows)), recording, windows.group))
+    order = np.lexsort((np.arange(len(windows)), recording, windows.group.astype(np.int16)))
     found = Subjects(
         windows.group[order].astype(np.int16),
         recording[order],
@@ -123,13 +124,13 @@ def build(out: Path, seed: int, say: Say) -> Subjects:
         confidence[:, order],
         latency_us,
         board_us,
-        _made(dataset.origin.sha256, seed, DEFAULT_BOARDS),
+        _made(dataset.sources[0].files[0].sha256, seed, DEFAULT_BOARDS),
     )
     _write(out, found)
     return found
 
 
-def _model(fold: Any, subjects: int | None, seed: int) -> tuple[LoadedModel, bytes]:
+def _model(fold: Any, groups: int | None, seed: int) -> tuple[LoadedModel, bytes]:
     """Trained, converted and loaded as an agent on a Linux board does it; and its ``.tflite``."""
     from converter.bundle import read_bundle
     from converter.conversion import convert
@@ -140,7 +141,7 @@ def _model(fold: Any, subjects: int | None, seed: int) -> tuple[LoadedModel, byt
 
     with tempfile.TemporaryDirectory(prefix="tinyfleet-") as name:
         run, out = Path(name) / "run", Path(name) / "bundle"
-        train(fold, run, subjects=subjects, seed=seed)
+        train(fold, run, groups=groups, seed=seed)
         expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
         convert(run, out, signer=load_key(new_key()), expires=expires, target_names=(_TARGET,))
         bundle = read_bundle(out)

@@ -150,7 +150,7 @@ def _watch() -> bytes:
 
     with tempfile.TemporaryDirectory(prefix="tinyfleet-") as name:
         folder = Path(name) / "run"
-        train("watch", folder, subjects=2, seed=1, hyper=Hyperparameters(epochs=1))
+        train("watch", folder, groups=2, seed=1, hyper=Hyperparameters(epochs=1))
         return quantise(load(folder)).model
 
 

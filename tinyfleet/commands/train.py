@@ -13,8 +13,11 @@ from tinyfleet.output import Json, emit, say
 def command(
     task: Annotated[str, typer.Argument(help="What to train, such as: watch.")],
     out: Annotated[Path, typer.Option(help="Run folder to make.")],
-    subjects: Annotated[
-        str | None, typer.Option(help="Train subjects: how many (3) or which (1,2,5). Default: all.")
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            "--groups", "--subjects", help="Train groups: how many (3) or which (1,2,5). Default: all."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 1,
     width: Annotated[int, typer.Option(min=1, max=256, help="Filters of the first layer.")] = 16,
@@ -23,13 +26,13 @@ def command(
 ) -> None:
     """Train a model for a task into a run folder."""
     from trainer.network import Hyperparameters
-    from trainer.split import parse_subjects
+    from trainer.split import parse_groups
     from trainer.training import train
 
     run = train(
         task,
         out,
-        subjects=None if subjects is None else parse_subjects(subjects),
+        groups=None if groups is None else parse_groups(groups),
         seed=seed,
         hyper=Hyperparameters(width=width, epochs=epochs),
         progress=say,
@@ -38,7 +41,7 @@ def command(
         {"run": str(out), "report": run},
         as_json,
         lambda: (
-            f"{out}: {run.title}; accuracy {run.metrics.test_accuracy:.3f} on held-out subjects "
-            f"{', '.join(map(str, run.split['test'].subjects))}; next: tinyfleet convert {out} --out BUNDLE"
+            f"{out}: {run.title}; accuracy {run.metrics.test_accuracy:.3f} on held-out groups "
+            f"{', '.join(run.split['test'].groups)}; next: tinyfleet convert {out} --out BUNDLE"
         ),
     )

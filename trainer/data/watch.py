@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from trainer.dataset import Dataset, Origin, Recording
+from trainer.data.dataset import Dataset, Recording, Schema, Source, SourceFile
 from wire.errors import InputError, NotFoundError
 from wire.manifest import digest_of
 
@@ -64,19 +64,25 @@ def parse(data: bytes) -> Dataset:
     """Recordings from the pinned bytes (a pickled dict of X, y, subject and names)."""
     raw: dict[str, Any] = np.load(io.BytesIO(data), allow_pickle=True).item()
     recordings = tuple(
-        Recording(np.asarray(samples, np.float32), int(label), int(subject))
+        Recording(np.asarray(samples, np.float32), int(label), str(int(subject)), FILE)
         for samples, label, subject in zip(raw["X"], raw["y"], raw["subject"], strict=True)
     )
     return Dataset(
+        name="watch",
+        schema=Schema(
+            kind="series",
+            channels=tuple(str(channel) for channel in raw["X_labels"]),
+            rate_hz=RATE_HZ,
+            labels=tuple(str(label) for label in raw["y_labels"]),
+        ),
         recordings=recordings,
-        labels=tuple(str(label) for label in raw["y_labels"]),
-        channels=tuple(str(channel) for channel in raw["X_labels"]),
-        rate_hz=RATE_HZ,
-        origin=Origin(
-            package=PACKAGE,
-            version=version(PACKAGE),
-            file=FILE,
-            sha256=digest_of(data),
-            licence="BSD-3-Clause (the package's; no separate licence of the data was found)",
+        sources=(
+            Source(
+                kind="package",
+                name=PACKAGE,
+                version=version(PACKAGE),
+                licence="BSD-3-Clause (the package's; no separate licence of the data was found)",
+                files=(SourceFile(FILE, digest_of(data), len(data)),),
+            ),
         ),
     )

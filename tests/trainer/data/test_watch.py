@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer import watch
+from trainer.data import watch
 from wire.errors import InputError, NotFoundError
 from wire.manifest import digest_of
 
@@ -16,10 +16,10 @@ def test_the_recordings_are_the_published_ones():
     dataset = watch.load()
     assert "seglearn" not in sys.modules
     assert len(dataset.recordings) == 140
-    assert dataset.subjects == tuple(range(1, 11))
-    assert dataset.labels == ("PEN", "ABD", "FEL", "IR", "ER", "TRAP", "ROW")
+    assert dataset.groups == tuple(str(number) for number in range(1, 11))
+    assert dataset.schema.labels == ("PEN", "ABD", "FEL", "IR", "ER", "TRAP", "ROW")
     assert {recording.samples.shape[1] for recording in dataset.recordings} == {6}
-    assert dataset.origin.sha256 == watch.SHA256
+    assert dataset.sources[0].files[0].sha256 == watch.SHA256
 
 
 class Trap:
