@@ -56,7 +56,7 @@ def describe(gate: str, found: Found, setting: Comparison, treated: int, control
     unit = "%" if metric.logarithmic else " points"
     size = _percent(abs(found.effect))
     sense = "worse" if found.effect > 0 else "better"
-    how = "as before" if size == "0.0" else f"{size}{unit} {sense}"
+    how = "the same" if size == "0.0" else f"{size}{unit} {sense}"
     than = f"on {treated} new {'as' if size == '0.0' else 'than'} on {control} control devices"
     # A share cannot move by more than all of it, whatever a bound that assumes normality says.
     most = math.inf if metric.logarithmic else 1.0
