@@ -28,6 +28,8 @@ class Answer(NamedTuple):
     """That output in real numbers."""
     latency_ns: int
     """Time inside the interpreter only; of an emulated board, its own estimate."""
+    tensor: Int8
+    """What the interpreter was given."""
 
 
 class LoadedModel:
@@ -62,7 +64,7 @@ class LoadedModel:
         latency_ns = self._interpreter.latency_ns or time.perf_counter_ns() - start
         label = int(np.argmax(output))
         confidence = preprocess.dequantise(self.manifest.output, output.reshape(-1)[label : label + 1])
-        return Answer(label, float(confidence[0]), latency_ns)
+        return Answer(label, float(confidence[0]), latency_ns, window)
 
     def _quantised(self, raw: NDArray[np.float32]) -> Int8:
         shape = self.manifest.input.shape[1:]

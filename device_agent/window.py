@@ -6,14 +6,14 @@ import time
 from collections import Counter
 
 import numpy as np
-from numpy.typing import NDArray
 
+from device_agent.input_sums import InputSums
 from device_agent.loaded_model import Answer, LoadedModel
 from device_agent.sensor import Reading
 from device_agent.shadow import Comparison, Comparisons
-from wire.limits import MAX_CHANNELS, MAX_CLASSES
+from wire.limits import MAX_CLASSES
 from wire.messages import AttemptId
-from wire.sketch import CONFIDENCE_BINS, ChannelSketch, confidence_bin, latency_bucket
+from wire.sketch import CONFIDENCE_BINS, confidence_bin, latency_bucket
 
 
 class Window:
@@ -35,9 +35,7 @@ class Window:
         self.confidence = [0] * CONFIDENCE_BINS
         self.shadow: Comparisons | None = None
         self._next_step = first.step
-        self._samples = 0
-        self._mean: NDArray[np.float64] | None = None
-        self._m2: NDArray[np.float64] | None = None
+        self.inputs = InputSums()
 
     def continues(self, model: LoadedModel, reading: Reading, compared: Comparison | None = None) -> bool:
         """Whether ``reading``, answered by ``model``, belongs to this window."""
@@ -52,11 +50,11 @@ class Window:
             self.shadow.add(compared)
         self.n += 1
         self._next_step = reading.step + 1
-        if np.isfinite(reading.window).all():
-            self._sketch(reading.window)
+        self.inputs.add(reading.window)
         if answer is None:
             self.errors += 1
             return
+        self.inputs.add_tensor(answer.tensor)
         self.latency[latency_bucket(answer.latency_ns / 1000)] += 1
         self.latency_sum_us += answer.latency_ns / 1000
         self.confidence[confidence_bin(answer.confidence)] += 1
@@ -70,27 +68,3 @@ class Window:
     def duration_s(self) -> float:
         """Time since the window began."""
         return time.monotonic() - self.started_s
-
-    @property
-    def inputs(self) -> ChannelSketch:
-        """Mean and spread of each channel of the raw inputs."""
-        if self._mean is None or self._m2 is None:
-            return ChannelSketch()
-        return ChannelSketch(self._samples, tuple(self._mean.tolist()), tuple(self._m2.tolist()))
-
-    def _sketch(self, window: NDArray[np.float32]) -> None:
-        """Merge one window's moments (Chan, Golub & LeVeque, 1979), as ChannelSketch.merge does."""
-        samples = window.reshape(-1, window.shape[-1]).astype(np.float64)
-        n, channels = samples.shape
-        if channels > MAX_CHANNELS:
-            return
-        mean = samples.mean(axis=0)
-        m2 = np.square(samples - mean).sum(axis=0)
-        if self._mean is None or self._m2 is None:
-            self._samples, self._mean, self._m2 = n, mean, m2
-            return
-        total = self._samples + n
-        delta = mean - self._mean
-        self._m2 = self._m2 + m2 + np.square(delta) * (self._samples * n / total)
-        self._mean = self._mean + delta * (n / total)
-        self._samples = total

@@ -6,6 +6,9 @@ from typing import Final
 
 #: Largest MQTT payload, bytes: AWS IoT Core's limit, so that it can be the broker.
 MAX_PAYLOAD_BYTES: Final = 128 * 1024
+#: Largest telemetry message that a device of ours sends, bytes: of MAX_CHANNELS channels and MAX_CLASSES
+#: classes. One of six channels and seven classes has about a kilobyte.
+MAX_TELEMETRY_BYTES: Final = 8 * 1024
 #: Largest manifest, bytes; with its signature it still fits one payload.
 MAX_MANIFEST_BYTES: Final = 64 * 1024
 #: Largest signature envelope, bytes.

@@ -8,7 +8,7 @@ import msgspec
 
 from wire.errors import WireError
 from wire.limits import MAX_CLASSES, MAX_PAYLOAD_BYTES
-from wire.sketch import CONFIDENCE_BINS, ChannelSketch, Count, Histogram
+from wire.sketch import CONFIDENCE_BINS, ChannelSketch, Count, Histogram, TensorSketch
 from wire.states import NumericsFamily, Presence, Reason, UpdateState
 
 # \Z and not $, which would let a newline through at the end.
@@ -158,6 +158,8 @@ class Telemetry(Message, frozen=True, kw_only=True):
     """Windows that this device had to give up since its boot because its outbox was full."""
     shadow: Shadow | None = None
     """Of the model on trial, where it saw some of these inputs too."""
+    tensor: TensorSketch | None = None
+    """Of the int8 input tensors of the answers."""
     energy_uj: Count | None = None
     """Of the ``n - errors`` answers; None where it is not known. See ``power_source`` of the boards."""
 

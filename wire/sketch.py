@@ -19,6 +19,8 @@ BUCKETS_PER_E: Final = 10
 MAX_BUCKET: Final = 250
 """floor(10 ln(us)) of 20 hours: no inference takes longer."""
 CONFIDENCE_BINS: Final = 10
+TENSOR_BINS: Final = 16
+"""Of int8: each 16 values wide."""
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Bucket = Annotated[int, msgspec.Meta(ge=0, le=MAX_BUCKET)]
@@ -66,11 +68,13 @@ class ChannelSketch(msgspec.Struct, frozen=True):
     m2: Annotated[
         tuple[Annotated[float, msgspec.Meta(ge=0)], ...], msgspec.Meta(max_length=MAX_CHANNELS)
     ] = ()
+    flat: Annotated[tuple[Count, ...], msgspec.Meta(max_length=MAX_CHANNELS)] = ()
+    """Windows in which a channel did not move at all; empty when every channel always did."""
 
     def __post_init__(self) -> None:
         """Decoding turns the ValueError into a WireError."""
-        if len(self.mean) != len(self.m2):
-            raise ValueError("mean and m2 are not of the same channels")
+        if len(self.mean) != len(self.m2) or len(self.flat) not in (0, len(self.mean)):
+            raise ValueError("mean, m2 and flat are not of the same channels")
 
     @property
     def std(self) -> tuple[float, ...]:
@@ -93,7 +97,33 @@ class ChannelSketch(msgspec.Struct, frozen=True):
         m2 = tuple(
             a + b + d * d * self.n * other.n / n for a, b, d in zip(self.m2, other.m2, delta, strict=True)
         )
-        return ChannelSketch(n, mean, m2)
+        return ChannelSketch(n, mean, m2, _added(self.flat, other.flat))
+
+
+class TensorSketch(msgspec.Struct, frozen=True, kw_only=True):
+    """The int8 values that a model was given, whichever channel they were of."""
+
+    histogram: Annotated[tuple[Count, ...], msgspec.Meta(min_length=TENSOR_BINS, max_length=TENSOR_BINS)]
+    """Bin k counts the values from 16 k - 128 to 16 k - 113."""
+    low: Count
+    """Of -128: what is below the range that the model was calibrated for becomes it."""
+    high: Count
+    """Of 127, likewise."""
+
+    def merge(self, other: TensorSketch) -> TensorSketch:
+        """The sketch of both samples together."""
+        return TensorSketch(
+            histogram=_added(self.histogram, other.histogram),
+            low=self.low + other.low,
+            high=self.high + other.high,
+        )
+
+
+def _added(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    """Counts of both; empty is zero of each."""
+    if not one or not other:
+        return one or other
+    return tuple(a + b for a, b in zip(one, other, strict=True))
 
 
 def sketch_channels(mean: Sequence[float], std: Sequence[float], n: int) -> ChannelSketch:

@@ -7,6 +7,7 @@ import pytest
 
 from device_agent.answering import Answering
 from device_agent.config import hardware_of
+from device_agent.input_sums import InputSums
 from device_agent.loaded_model import LoadedModel
 from device_agent.selftest import check_golden, read_npy
 from device_agent.sensor import Reading
@@ -99,8 +100,24 @@ def test_a_window_sums_up_exactly_what_was_answered(keys: Keys) -> None:
     assert window.classes == [sum(a.label == c for a in answers) for c in range(5)]
     assert sum(window.confidence) == sum(window.latency.values()) == 30
     samples = np.concatenate([r.window for r in readings])
-    assert np.allclose(window.inputs.mean, samples.mean(axis=0, dtype=np.float64))
-    assert np.allclose(window.inputs.std, samples.std(axis=0, dtype=np.float64))
+    channels, tensor = window.inputs.channels, window.inputs.tensor
+    assert np.allclose(channels.mean, samples.mean(axis=0, dtype=np.float64))
+    assert np.allclose(channels.std, samples.std(axis=0, dtype=np.float64))
+    given = np.stack([a.tensor for a in answers]).astype(int)
+    assert list(tensor.histogram) == np.histogram(given, bins=16, range=(-128, 128))[0].tolist()
+    assert (tensor.low, tensor.high) == ((given == -128).sum(), (given == 127).sum())
+
+
+def test_a_window_says_in_how_many_readings_a_channel_did_not_move() -> None:
+    sums, moving = InputSums(), np.arange(6, dtype=np.float32).reshape(3, 2)
+    sums.add(moving)
+    assert sums.channels.flat == ()
+    sums.add(moving * [1, 0])
+    sums.add(moving * [0, 0] + 7)
+    assert sums.channels.flat == (1, 2)
+    sums.add(np.full((3, 2), np.nan, np.float32))
+    assert sums.channels.n == 9
+    assert sums.tensor is None
 
 
 def test_a_window_ends_where_the_model_changes_or_the_stream_jumps(keys: Keys) -> None:

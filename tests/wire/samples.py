@@ -21,7 +21,7 @@ from wire.manifest import (
     encode_manifest,
 )
 from wire.messages import Hardware, ModelRef, Reported, ServerState, Shadow, Status, Telemetry, encode
-from wire.sketch import ChannelSketch
+from wire.sketch import ChannelSketch, TensorSketch
 from wire.states import NumericsFamily, Presence, Reason, UpdateState
 
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -145,7 +145,8 @@ TELEMETRY = Telemetry(
     correct=24,
     classes=[10, 15, 5],
     confidence=[0, 0, 0, 1, 2, 3, 4, 5, 6, 9],
-    inputs=ChannelSketch(3000, (0.5, -1.25), (12.0, 0.0)),
+    inputs=ChannelSketch(3000, (0.5, -1.25), (12.0, 0.0), (0, 30)),
+    tensor=TensorSketch(histogram=(*range(16),), low=0, high=3),
     rss_bytes=None,
     arena_bytes=8192,
     dropped=2,

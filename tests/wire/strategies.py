@@ -73,8 +73,8 @@ def _of(info):
             return st.one_of(*map(_of, types))
         case mi.ListType(item_type=item, min_length=least, max_length=most):
             return st.lists(_of(item), min_size=least or 0, max_size=min(most or 8, max(8, least or 0)))
-        case mi.VarTupleType(item_type=item):
-            return st.lists(_of(item), max_size=8).map(tuple)
+        case mi.VarTupleType(item_type=item, min_length=least):
+            return st.lists(_of(item), min_size=least or 0, max_size=max(8, least or 0)).map(tuple)
         case mi.DictType(key_type=key, value_type=value):
             return st.dictionaries(_of(key), _of(value), max_size=8)
     raise NotImplementedError(info)

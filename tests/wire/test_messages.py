@@ -11,8 +11,9 @@ from tests.wire import samples
 from tests.wire.refusal import refusal
 from tests.wire.strategies import instances, nested, spoiled_bytes, spoiled_json, to_json
 from wire.errors import WireError
-from wire.limits import MAX_PAYLOAD_BYTES
+from wire.limits import MAX_CHANNELS, MAX_CLASSES, MAX_PAYLOAD_BYTES, MAX_TELEMETRY_BYTES
 from wire.messages import Name, Reported, ServerState, Status, Telemetry, decode, encode
+from wire.sketch import ChannelSketch, TensorSketch
 from wire.trust import Artifact, Assignment
 
 KINDS = [ServerState, Status, Reported, Telemetry, Artifact, Assignment]
@@ -123,3 +124,25 @@ def test_more_correct_than_labelled_answers_are_refused():
     claimed = encode(samples.TELEMETRY).replace(b'"labelled":30', b'"labelled":1')
     with pytest.raises(WireError, match="do not rise"):
         decode(Telemetry, claimed)
+
+
+def window_of(channels: int, classes: int) -> Telemetry:
+    """A full day of one inference a second, every figure with all the digits that it can have."""
+    n, per_class = 86_400, 86_400 // classes
+    values = tuple(0.1 + 1 / (3 + k) for k in range(channels))
+    return msgspec.structs.replace(
+        samples.TELEMETRY,
+        n=n,
+        labelled=n,
+        correct=n - 1,
+        classes=[per_class] * classes,
+        confidence=[n // 10] * 10,
+        latency=dict.fromkeys(range(70, 100), n // 30),
+        inputs=ChannelSketch(n * 100, values, values, tuple(range(channels))),
+        tensor=TensorSketch(histogram=(n * 100 * channels // 16,) * 16, low=n, high=n),
+    )
+
+
+def test_a_window_keeps_to_its_byte_budget():
+    assert len(encode(window_of(MAX_CHANNELS, MAX_CLASSES))) <= MAX_TELEMETRY_BYTES
+    assert len(encode(window_of(6, 7))) <= 1600

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from wire.messages import decode
 from wire.sketch import (
     MAX_BUCKET,
     ChannelSketch,
+    TensorSketch,
     bucket_midpoint_us,
     confidence_bin,
     latency_bucket,
@@ -101,3 +103,25 @@ def test_buckets_are_in_order(a, b):
 @pytest.mark.parametrize(("confidence", "expected"), [(-0.1, 0), (0.0, 0), (0.1, 1), (1.0, 9), (2.0, 9)])
 def test_confidence_bins(confidence, expected):
     assert confidence_bin(confidence) == expected
+
+
+counts = st.tuples(*[st.integers(0, 2**40)] * 16)
+
+
+@given(a=counts, b=counts, ends=st.tuples(*[st.integers(0, 2**40)] * 4))
+def test_tensor_sketches_merge_by_adding(a, b, ends):
+    one = TensorSketch(histogram=a, low=ends[0], high=ends[1])
+    other = TensorSketch(histogram=b, low=ends[2], high=ends[3])
+    both = one.merge(other)
+    assert both == other.merge(one)
+    assert sum(both.histogram) == sum(a) + sum(b)
+    assert (both.low, both.high) == (ends[0] + ends[2], ends[1] + ends[3])
+
+
+def test_flat_windows_merge_with_sketches_that_had_none():
+    moved = ChannelSketch(10, (0.0, 0.0), (1.0, 1.0))
+    stuck = ChannelSketch(10, (0.0, 0.0), (1.0, 0.0), (0, 3))
+    assert moved.merge(stuck).flat == stuck.merge(moved).flat == (0, 3)
+    assert stuck.merge(stuck).flat == (0, 6)
+    with pytest.raises(msgspec.ValidationError, match="not of the same channels"):
+        msgspec.json.decode(b'{"n":1,"mean":[1.0],"m2":[0.0],"flat":[1,2]}', type=ChannelSketch)
