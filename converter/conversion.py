@@ -290,6 +290,7 @@ def _manifest(source: Source, report: Report, lineage: dict[str, Any], vectors: 
         model=report.model,
         version=report.version,
         labels=list(source.labels),
+        channels=list(source.channels),
         input=report.input,
         output=report.output,
         preprocessing=source.preprocessing,

@@ -18,7 +18,7 @@ from converter import calibration_index, flatbuffer, float_model, samples
 from converter.repair import repair
 from converter.samples import Samples
 from wire.errors import InputError, NotFoundError
-from wire.limits import MAX_BUNDLE_BYTES
+from wire.limits import MAX_BUNDLE_BYTES, MAX_CHANNELS
 from wire.manifest import Preprocessing, digest_of
 
 _MAX_RUN_BYTES: Final = 1024 * 1024
@@ -36,6 +36,7 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     task: str
     title: str = ""
     labels: tuple[str, ...]
+    channels: tuple[str, ...] = ()
     preprocessing: Preprocessing
     data: dict[str, Any] = {}
     split: dict[str, Any] = {}
@@ -60,6 +61,8 @@ class Source:
     calibration: Samples | None = None
     evaluation: Samples | None = None
     labels: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    """Of the sensor, by name, where they are known."""
     run: RunFile | None = None
     lineage: dict[str, Any] = field(default_factory=dict)
 
@@ -183,6 +186,7 @@ def _from_run(folder: Path, calibration: Path | None, evaluation: Path | None) -
         calibration=given,
         evaluation=scored,
         labels=run.labels,
+        channels=run.channels[:MAX_CHANNELS],
         run=run,
         lineage={
             "source": {"kind": "run", "sha256": digest_of(model)},

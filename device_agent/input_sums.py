@@ -27,7 +27,8 @@ class InputSums:
         if window.shape[-1] > MAX_CHANNELS or not np.isfinite(window).all():
             return
         samples = window.reshape(-1, window.shape[-1])
-        flat = (samples == samples[0]).all(axis=0).astype(np.int64)
+        # One row of a table has nothing that could move.
+        flat = ((samples == samples[0]).all(axis=0) & (len(samples) > 1)).astype(np.int64)
         self._flat = flat if self._flat is None else self._flat + flat
         self._merge(samples.astype(np.float64))
 

@@ -110,6 +110,10 @@ class Manifest(Message, frozen=True, kw_only=True):
     model: Name
     version: Version
     labels: Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Meta(max_length=MAX_CLASSES)]
+    channels: Annotated[
+        list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Meta(max_length=MAX_CHANNELS)
+    ] = []
+    """Names of the sensor's channels, where they are known."""
     input: TensorSpec
     output: TensorSpec
     preprocessing: Preprocessing

@@ -48,6 +48,7 @@ MANIFEST = Manifest(
     model="watch",
     version=3,
     labels=["walk", "run", "rest ü"],
+    channels=["left", "right"],
     input=TensorSpec(name="serving_x:0", shape=[1, 100, 6], dtype="int8", scale=0.03125, zero_point=-3),
     output=TensorSpec(name="out", shape=[1, 3], dtype="int8", scale=0.00390625, zero_point=-128),
     preprocessing=Preprocessing(kind="standardise-v1", mean=(0.1, -2.5), std=(1.0, 0.75)),

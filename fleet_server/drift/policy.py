@@ -1,0 +1,29 @@
+"""What counts as drift, and how often a fleet without any may be said to have some."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+
+
+class DriftPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of one fleet."""
+
+    look_s: Annotated[float, msgspec.Meta(gt=0, le=7 * 86400)] = 6 * 3600.0
+    """Telemetry of so long is one look at a device."""
+    min_inferences: Annotated[int, msgspec.Meta(ge=10, le=1_000_000)] = 100
+    """A look goes on until there are as many."""
+    baseline: Annotated[int, msgspec.Meta(ge=5, le=200)] = 28
+    """Looks that tell how a device normally is and varies: a week, so that week ends are among them."""
+    season_s: Annotated[float, msgspec.Meta(gt=0, le=7 * 86400)] | None = 86400.0
+    """Period of what comes and goes for the whole fleet, as day and night; None: nothing does."""
+    turnover: Share = 0.01
+    """Share of devices that may change in one look without the world having changed: a new wearer, another
+    place, a false finding. More than these is drift."""
+    device_alpha: Share = 0.005
+    """A device that did not change is said to have done so once in 1/device_alpha looks, or less often."""
+    alpha: Share = 0.001
+    """A fleet in which no more than ``turnover`` changes is said to drift once in 1/alpha looks, or less."""

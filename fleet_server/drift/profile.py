@@ -1,0 +1,47 @@
+"""The statistics that are watched, from sums that devices report. All arrays have any leading shape (...)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+#: A standard deviation below it is a sensor that does not move.
+_STILL: Final = 1e-6
+
+
+def inputs(mean: Floats, std: Floats, histogram: Floats) -> Floats:
+    """What the sensor gave: mean and log spread of each channel (..., c), shares of the histogram (..., b).
+
+    The histogram may have no bins. Gain, offset, noise and orientation move the former; what they miss of
+    the distribution's shape, the latter.
+    """
+    return np.concatenate([mean, np.log(np.maximum(std, _STILL)), shares(histogram)], axis=-1)
+
+
+def answers(classes: Floats, confidence: Floats) -> Floats:
+    """What the model said: shares of its classes (..., k) and of its confidence (..., b)."""
+    return np.concatenate([shares(classes), shares(confidence)], axis=-1)
+
+
+def accuracy(correct: Floats, labelled: Floats) -> Floats:
+    """How right it was, (...) to (..., 1), on the scale of :func:`shares`."""
+    return shares(np.stack([correct, labelled - correct], axis=-1))[..., :1]
+
+
+def shares(counts: Floats) -> Floats:
+    """2 arcsin(sqrt(share)) of counts (..., k): its variance hardly depends on the share.
+
+    M. S. Bartlett, "The square root transformation in analysis of variance", JRSS Supplement 3 (1936); zero
+    counts are zero shares.
+    """
+    total = np.maximum(counts.sum(axis=-1, keepdims=True), 1.0)
+    found: Floats = 2.0 * np.arcsin(np.sqrt(np.clip(counts / total, 0.0, 1.0)))
+    return found
+
+
+def share(value: float) -> float:
+    """The share behind a value of :func:`shares`."""
+    return float(np.square(np.sin(value / 2.0)))
