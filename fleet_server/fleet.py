@@ -10,10 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from fleet_server import rollout_driver, tokens
+from sqlite_utils import Database
+
+from fleet_server import drift_alerts, drift_feed, drift_keeper, rollout_driver, tokens
 from fleet_server.bridge import Bridge
 from fleet_server.broker import Broker, open_broker
 from fleet_server.director import Director, open_director
+from fleet_server.drift import policy as drift_policy
+from fleet_server.drift.policy import DriftPolicy
 from fleet_server.membership import Filters, by_tags
 from fleet_server.registry import Registry, open_registry
 from fleet_server.settings import Settings
@@ -32,6 +36,7 @@ class Fleet:
     broker: Broker
     bridge: Bridge
     token_file: Path
+    drift: DriftPolicy
     filters: Filters = staticmethod(by_tags)
 
     def __init__(self, settings: Settings) -> None:
@@ -56,6 +61,7 @@ class Fleet:
 
     def _open(self, parts: ExitStack) -> None:
         settings = self.settings
+        self.drift = drift_policy.read(settings.drift_file) if settings.drift_file else DriftPolicy()
         self.director = open_director(settings.trust_dir, timedelta(days=settings.assignment_days))
         self.store = Store(settings.data_dir / "fleet.db")
         parts.callback(self.store.close)
@@ -85,3 +91,18 @@ class Fleet:
         if renew:
             self.store.write(lambda db: self.director.renew(db, now))
         self.bridge.publish_pending()
+        self._watch_drift(now)
+
+    def _watch_drift(self, now: float) -> None:
+        store, policy = self.store, self.drift
+        store.write(lambda db: drift_feed.feed(db, policy))
+        if not store.read(lambda db: drift_keeper.is_due(db, policy, now)):
+            return
+        found = store.read(lambda db: drift_keeper.examine(db, policy))
+
+        def keep(db: Database) -> None:
+            drift_keeper.keep(db, found, now)
+            for each in found.results:
+                drift_alerts.tell(db, each, now)
+
+        store.write(keep)

@@ -231,14 +231,18 @@ def device_windows(store: Store, device: str, limit: int = 50) -> list[Row]:
     return [_window(row["received_at"], msgspec.json.decode(row["payload"], type=Telemetry)) for row in rows]
 
 
-def alerts(store: Store) -> list[Row]:
-    """Alerts, newest first."""
-    return store.rows("SELECT * FROM alerts ORDER BY id DESC LIMIT 200")
+def alerts(store: Store, state: str | None = None, limit: int = 200) -> list[Row]:
+    """Alerts, newest first; those of one state, or all."""
+    rows = store.rows(
+        "SELECT * FROM alerts WHERE ?1 IS NULL OR state = ?1 ORDER BY id DESC LIMIT ?2",
+        (state, min(limit, MAX_PAGE)),
+    )
+    return [{**row, "devices": msgspec.json.decode(row["devices"])} for row in rows]
 
 
 def open_alerts(store: Store, limit: int = 10) -> list[Row]:
-    """Alerts that nobody has closed, newest first."""
-    return store.rows("SELECT * FROM alerts WHERE state = 'open' ORDER BY id DESC LIMIT ?", (limit,))
+    """Alerts that nobody has taken up, newest first."""
+    return alerts(store, "open", limit)
 
 
 def events(store: Store, limit: int = 100) -> list[Row]:

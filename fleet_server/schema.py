@@ -303,3 +303,62 @@ def m009_gates(db: Database) -> None:
             evidence BLOB NOT NULL
         )""")
     db.execute("CREATE INDEX gate_decisions_by_rollout ON gate_decisions (rollout, id)")
+
+
+@MIGRATIONS()
+def m010_alerts(db: Database) -> None:
+    """One alert a cause, which devices, since when, what changed and what to do."""
+    for column in (
+        "kind TEXT NOT NULL DEFAULT 'rollout'",
+        "key TEXT NOT NULL DEFAULT ''",
+        "devices TEXT NOT NULL DEFAULT '[]'",
+        "device_count INTEGER NOT NULL DEFAULT 0",
+        "since REAL",
+        "changed TEXT NOT NULL DEFAULT ''",
+        "advice TEXT NOT NULL DEFAULT ''",
+        "seen INTEGER NOT NULL DEFAULT 1",
+        "last_at REAL NOT NULL DEFAULT 0",
+        "changed_at REAL",
+        "changed_by TEXT",
+        "note TEXT NOT NULL DEFAULT ''",
+    ):
+        db.execute(f"ALTER TABLE alerts ADD COLUMN {column}")
+    db.execute("UPDATE alerts SET last_at = at, key = subject || ': ' || message")
+    db.execute("CREATE INDEX alerts_by_cause ON alerts (kind, key) WHERE state != 'resolved'")
+
+
+@MIGRATIONS()
+def m011_drift(db: Database) -> None:
+    """Looks at what devices see and answer, and what is remembered of them."""
+    db.execute("""
+        CREATE TABLE drift_cursor (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            fed_id INTEGER NOT NULL,
+            examined_at REAL NOT NULL DEFAULT 0
+        )""")
+    db.execute("CREATE TABLE drift_cells (device TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID")
+    db.execute("""
+        CREATE TABLE drift_looks (
+            id INTEGER PRIMARY KEY,
+            device TEXT NOT NULL,
+            ended_at REAL NOT NULL,
+            body TEXT NOT NULL
+        )""")
+    db.execute("""
+        CREATE TABLE drift_detectors (
+            model TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            body TEXT NOT NULL,
+            PRIMARY KEY (model, kind, size)
+        ) WITHOUT ROWID""")
+    db.execute("""
+        CREATE TABLE drift_devices (
+            model TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            device TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            body BLOB NOT NULL,
+            PRIMARY KEY (model, kind, size, device)
+        ) WITHOUT ROWID""")

@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     """Port of the embedded broker; 0 lets the system choose."""
     tick_s: float = Field(default=0.5, gt=0, le=60)
     """How often rollouts are looked at, seconds."""
+    drift_file: Path | None = None
+    """TOML file with what counts as drift; None: see fleet_server.drift.policy."""
     assignment_days: int = Field(default=7, ge=1, le=365)
     """Life of a signed assignment; it is signed again when half of it is over."""
 

@@ -26,6 +26,7 @@ NOUNS: Final = {
     "flash": "Make files for a board's flash and have the vendor's tool write them.",
     "model": "Push and list models and their versions.",
     "device": "List devices, show one, and tag it.",
+    "alert": "List what needs a person, and say that somebody knows.",
     "rollout": "Roll a version out in stages, and watch, pause, resume or stop it.",
 }
 #: What to install when a noun's libraries are missing.

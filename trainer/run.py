@@ -90,7 +90,10 @@ def write(
         with silenced():
             model.save(staged / MODEL_FILE)
         np.savez(staged / CALIBRATION_FILE, x=train.x, index=indices)
-        np.savez(staged / EVAL_FILE, x=test.x, y=test.y, group=test.group, labels=np.array(run.labels))
+        labels = np.array(run.labels)
+        np.savez(
+            staged / EVAL_FILE, x=test.x, y=test.y, group=test.group, session=test.session, labels=labels
+        )
         text = msgspec.json.format(msgspec.json.encode(run), indent=2) + b"\n"
         (staged / RUN_FILE).write_bytes(text)
         if folder.is_dir():

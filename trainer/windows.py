@@ -22,6 +22,8 @@ class Windows:
     """(n,), class index."""
     group: NDArray[np.str_]
     """(n,)."""
+    session: NDArray[np.str_]
+    """(n,), of the group."""
 
     def __len__(self) -> int:
         return len(self.y)
@@ -32,17 +34,17 @@ class Windows:
 
     def take(self, indices: NDArray[np.intp]) -> Windows:
         """The windows at ``indices``."""
-        return Windows(self.x[indices], self.y[indices], self.group[indices])
+        return Windows(self.x[indices], self.y[indices], self.group[indices], self.session[indices])
 
 
 def cut(dataset: Dataset, length: int, stride: int) -> Windows:
     """Windows of ``length`` samples every ``stride`` samples; none spans two recordings."""
     pieces = [
-        (recording.samples[start : start + length], recording.label, recording.group)
+        (recording.samples[start : start + length], recording.label, recording.group, recording.session)
         for recording in dataset.recordings
         for start in range(0, len(recording.samples) - length + 1, stride)
     ]
     if not pieces:
         raise InputError("too_short", f"no recording has {length} samples", "choose shorter windows")
-    x, y, group = zip(*pieces, strict=True)
-    return Windows(np.stack(x), np.array(y, np.int64), np.array(group, np.str_))
+    x, y, group, session = zip(*pieces, strict=True)
+    return Windows(np.stack(x), np.array(y, np.int64), np.array(group, np.str_), np.array(session, np.str_))

@@ -77,12 +77,6 @@ def list_telemetry(
     return queries.windows(fleet.store, after, limit)
 
 
-@router.get("/alerts")
-def list_alerts(fleet: RunningFleet) -> list[dict[str, Any]]:
-    """What needs a person, newest first."""
-    return queries.alerts(fleet.store)
-
-
 @router.get("/events")
 def list_events(fleet: RunningFleet, limit: Limit = 100) -> list[dict[str, Any]]:
     """What happened, newest first."""

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from fleet_server.drift import profile
 from wire.messages import Telemetry
-from wire.sketch import ChannelSketch, TensorSketch
+from wire.sketch import TENSOR_BINS, ChannelSketch, TensorSketch
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,10 +54,9 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
         """See profile.inputs; empty when the device says nothing of its inputs."""
         if not self.inputs.n:
             return ()
-        histogram = self.tensor.histogram if self.tensor else ()
-        found = profile.inputs(
-            *(np.array(part, np.float64) for part in (self.inputs.mean, self.inputs.std, histogram))
-        )
+        histogram = self.tensor.histogram if self.tensor else (0,) * TENSOR_BINS
+        parts = (np.array(part, np.float64) for part in (self.inputs.mean, self.inputs.std, histogram))
+        found = profile.inputs(*parts)
         return tuple(found.tolist())
 
     def answer_values(self) -> tuple[float, ...]:

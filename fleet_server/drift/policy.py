@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final
 
 import msgspec
+
+from wire.errors import InputError
+
+_MAX_BYTES: Final = 64 * 1024
 
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
@@ -27,3 +33,18 @@ class DriftPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """A device that did not change is said to have done so once in 1/device_alpha looks, or less often."""
     alpha: Share = 0.001
     """A fleet in which no more than ``turnover`` changes is said to drift once in 1/alpha looks, or less."""
+
+
+def read(file: Path) -> DriftPolicy:
+    """From a TOML file; InputError says which key is wrong and how."""
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError("no_policy", f"cannot read {file}: {error.strerror}", "give a TOML file") from error
+    if len(data) > _MAX_BYTES:
+        raise InputError("oversize", f"{file.name} is over {_MAX_BYTES} bytes", "see docs/drift.md")
+    try:
+        return msgspec.convert(tomllib.loads(data.decode("utf-8")), DriftPolicy)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, msgspec.ValidationError) as error:
+        raise InputError("bad_policy", f"{file.name}: {error}", "see docs/drift.md") from error

@@ -15,7 +15,7 @@ _STILL: Final = 1e-6
 def inputs(mean: Floats, std: Floats, histogram: Floats) -> Floats:
     """What the sensor gave: mean and log spread of each channel (..., c), shares of the histogram (..., b).
 
-    The histogram may have no bins. Gain, offset, noise and orientation move the former; what they miss of
+    Gain, offset, noise and orientation move the former; what they miss of
     the distribution's shape, the latter.
     """
     return np.concatenate([mean, np.log(np.maximum(std, _STILL)), shares(histogram)], axis=-1)

@@ -29,11 +29,12 @@ def command(
         str | None, typer.Option(help="URL of an external broker; without it one is started here.")
     ] = None,
     broker_port: Annotated[int | None, typer.Option(help="Port of the broker that is started here.")] = None,
+    drift: Annotated[Path | None, typer.Option(help="TOML file with what counts as drift.")] = None,
 ) -> None:
     """Run the fleet server with its dashboard."""
     given = {
         "data_dir": data, "trust_dir": trust, "host": host, "port": port, "broker_url": broker,
-        "broker_port": broker_port,
+        "broker_port": broker_port, "drift_file": drift,
     }  # fmt: skip
     settings = _settings({name: value for name, value in given.items() if value is not None})
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")

@@ -91,6 +91,8 @@ class Recording:
     """Index into the schema's labels, or UNLABELLED."""
     group: str
     """Whose it is: a person, a machine, a session. No group is ever in two parts of a split."""
+    session: str = ""
+    """What else tells one wearing of the sensor by the group from another: a day, a side of the body."""
     file: str = ""
     """A path among the sources' files."""
     row: int = 0

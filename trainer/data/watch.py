@@ -24,6 +24,8 @@ FILE: Final = "data/watch_dataset.npy"
 #: Of the file in seglearn 1.2.5. It is a pickle, so nothing is loaded that is not exactly this.
 SHA256: Final = "eb122f23cdf06ef6bd6c6c5312958ec5cf9d038e2e6d457b8081662c75a42537"
 RATE_HZ: Final = 50.0
+#: Worn on one arm or the other; the file does not say which is which.
+_SIDES: Final = ("side 0", "side 1")
 _MAX_FILE_BYTES: Final = 32 * 1024 * 1024
 
 
@@ -64,8 +66,8 @@ def parse(data: bytes) -> Dataset:
     """Recordings from the pinned bytes (a pickled dict of X, y, subject and names)."""
     raw: dict[str, Any] = np.load(io.BytesIO(data), allow_pickle=True).item()
     recordings = tuple(
-        Recording(np.asarray(samples, np.float32), int(label), str(int(subject)), FILE)
-        for samples, label, subject in zip(raw["X"], raw["y"], raw["subject"], strict=True)
+        Recording(np.asarray(samples, np.float32), int(label), str(int(subject)), _SIDES[int(side)], FILE)
+        for samples, label, subject, side in zip(raw["X"], raw["y"], raw["subject"], raw["side"], strict=True)
     )
     return Dataset(
         name="watch",
