@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from sqlite_utils import Database
 
-from fleet_server import alerts
+from fleet_server import alerts, drift_keeper
 from fleet_server.alerts import Alert
 from fleet_server.drift import statistics
 from fleet_server.drift.statistics import Kind, Names
@@ -36,6 +36,12 @@ def tell(db: Database, found: Examined, now: float) -> None:
         alerts.raise_alert(db, now, _drift(db, found))
     if found.key.kind == "inputs":
         _tell_outliers(db, found, now)
+
+
+def resolved(db: Database, key: str) -> None:
+    """Somebody resolved the drift alert ``key``: only what changes from now on is drift again."""
+    model, kind = key.rsplit("/", 1)
+    drift_keeper.settle(db, model, cast(Kind, kind))
 
 
 def _drift(db: Database, found: Examined) -> Alert:

@@ -102,6 +102,14 @@ def forget(db: Database, key: Key, devices: Sequence[str]) -> None:
     )
 
 
+def settle(db: Database, model: str, kind: Kind) -> None:
+    """Begin anew to gather evidence that a model's fleet drifts: what was found so far is dealt with."""
+    for key in keys(db):
+        if (key.model, key.kind) == (model, kind):
+            body = msgspec.json.encode(Detector(side=statistics.SIDES[kind])).decode()
+            db.execute("INSERT OR REPLACE INTO drift_detectors VALUES (?, ?, ?, ?)", (*key, body))
+
+
 def keys(db: Database) -> list[Key]:
     """Of all detectors."""
     rows = db.query("SELECT model, kind, size FROM drift_detectors ORDER BY model, kind, size")
@@ -123,11 +131,11 @@ def _examine(db: Database, policy: DriftPolicy, key: Key, cells: dict[str, Cell]
         for device, cell in cells.items()
     }
     after = step(detector, policy, measure(detector, policy), looks)
-    return Examined(key, detector, after, digests, _outliers(after.detector, policy, key))
+    return Examined(key, detector, after, digests, _outliers(after.detector, key))
 
 
-def _outliers(detector: Detector, policy: DriftPolicy, key: Key) -> list[tuple[str, Outlier]]:
-    complete = {d: w for d, w in detector.devices.items() if len(w.baseline) == policy.baseline}
+def _outliers(detector: Detector, key: Key) -> list[tuple[str, Outlier]]:
+    complete = {d: w for d, w in detector.devices.items() if not w.learning}
     if key.kind != "inputs" or not complete:
         return []
     names = sorted(complete)
@@ -164,7 +172,7 @@ def status(db: Database, policy: DriftPolicy) -> list[dict[str, Any]]:
     told = []
     for key in keys(db):
         detector = load(db, key)
-        complete = sum(len(w.baseline) == policy.baseline for w in detector.devices.values())
+        complete = sum(not watched.learning for watched in detector.devices.values())
         told.append(
             {
                 **key._asdict(),

@@ -10,9 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from sqlite_utils import Database
-
-from fleet_server import drift_alerts, drift_feed, drift_keeper, rollout_driver, tokens
+from fleet_server import drift_tick, rollout_driver, tokens
 from fleet_server.bridge import Bridge
 from fleet_server.broker import Broker, open_broker
 from fleet_server.director import Director, open_director
@@ -91,18 +89,4 @@ class Fleet:
         if renew:
             self.store.write(lambda db: self.director.renew(db, now))
         self.bridge.publish_pending()
-        self._watch_drift(now)
-
-    def _watch_drift(self, now: float) -> None:
-        store, policy = self.store, self.drift
-        store.write(lambda db: drift_feed.feed(db, policy))
-        if not store.read(lambda db: drift_keeper.is_due(db, policy, now)):
-            return
-        found = store.read(lambda db: drift_keeper.examine(db, policy))
-
-        def keep(db: Database) -> None:
-            drift_keeper.keep(db, found, now)
-            for each in found.results:
-                drift_alerts.tell(db, each, now)
-
-        store.write(keep)
+        drift_tick.tick(self.store, self.drift, now)

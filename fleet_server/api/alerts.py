@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
+from sqlite_utils import Database
 
-from fleet_server import alerts, queries
+from fleet_server import alerts, drift_alerts, queries
 from fleet_server.alerts import State
 from fleet_server.api.access import CallerName, Number, RunningFleet
+from fleet_server.store import Row
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 _STATES = {"acknowledge": State.ACKNOWLEDGED, "resolve": State.RESOLVED}
@@ -50,4 +52,11 @@ def command_alert(
     """Say that somebody knows, or that the cause is gone; saying it again changes nothing."""
     words = note.note if note else ""
     now = time.time()
-    return fleet.store.write(lambda db: alerts.change(db, number, _STATES[command], now, caller, words))
+
+    def change(db: Database) -> Row:
+        row = alerts.change(db, number, _STATES[command], now, caller, words)
+        if row["kind"] == "drift" and row["state"] == State.RESOLVED:
+            drift_alerts.resolved(db, row["key"])
+        return row
+
+    return fleet.store.write(change)

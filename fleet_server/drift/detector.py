@@ -31,10 +31,19 @@ class Watched(msgspec.Struct, frozen=True):
     """One device."""
 
     baseline: tuple[Look, ...] = ()
+    """How it is, or was until it changed; empty before that is known."""
+    learning: bool = True
+    fresh: tuple[Look, ...] = ()
+    """While it learns: the looks that become its baseline."""
     log_evidence: float = 0.0
     """That it changed."""
     onset_at: float | None = None
     """Begin of the look with which that evidence begins."""
+
+    def learn(self, look: Look, wanted: int) -> Watched:
+        """With one more look; the baseline is replaced once there are as many as ``wanted``."""
+        fresh = (*self.fresh, look)
+        return Watched(baseline=fresh, learning=False) if len(fresh) == wanted else replace(self, fresh=fresh)
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
@@ -72,6 +81,7 @@ def measure(detector: Detector, policy: DriftPolicy) -> Yardstick | None:
     complete = [
         watched.baseline
         for _, watched in sorted(detector.devices.items())
+        # One that was learned by another policy does not compare.
         if len(watched.baseline) == policy.baseline
     ]
     if len(complete) * policy.baseline < yardstick.MIN_SCORES:
@@ -82,16 +92,18 @@ def measure(detector: Detector, policy: DriftPolicy) -> Yardstick | None:
 def step(detector: Detector, policy: DriftPolicy, stick: Yardstick | None, looks: Mapping[str, Look]) -> Step:
     """Take in one look each of some devices."""
     devices = dict(detector.devices)
-    learning = [d for d in looks if len(devices.get(d, Watched()).baseline) < policy.baseline]
-    for device in learning:
-        watched = devices.get(device, Watched())
-        devices[device] = replace(watched, baseline=(*watched.baseline, looks[device]))
+    known = {device: devices.get(device, Watched()) for device in looks}
+    watching = [d for d, watched in known.items() if _is_watched(watched, policy)]
+    for device in known.keys() - set(watching):
+        devices[device] = known[device].learn(looks[device], policy.baseline)
     if stick is None:
         return Step(replace(detector, devices=devices), [], drifting=False)
-    learned = set(learning)
-    watching = [device for device in looks if device not in learned]
     changed = _examine(devices, watching, detector.side, policy, stick, looks)
     return _judge(replace(detector, devices=devices), policy, changed, len(watching))
+
+
+def _is_watched(watched: Watched, policy: DriftPolicy) -> bool:
+    return not watched.learning and len(watched.baseline) == policy.baseline
 
 
 def _examine(
@@ -116,7 +128,7 @@ def _examine(
         after = replace(before, log_evidence=max(0.0, before.log_evidence) + log_e, onset_at=onset)
         if after.log_evidence >= -math.log(policy.device_alpha):
             changed.append(Change(device, onset or 0.0, tuple(deviation.tolist())))
-            after = Watched()
+            after = Watched(baseline=before.baseline)
         devices[device] = after
     return changed
 

@@ -153,17 +153,15 @@ def run_case(case: Case) -> Ending:
 
 def examine(values: NDArray[np.float64], hit: frozenset[int]) -> Ending:
     """What the server's detector says of (devices, looks, p), ``hit`` being those that do change."""
-    detector, stick = Detector(), None
+    detector = Detector()
     alarm, changed = None, 0
     found: dict[int, int] = {}
     looks_s = POLICY.look_s
     for place in range(values.shape[1]):
         at = place * looks_s
         looks = {str(d): Look(at, at + looks_s, tuple(values[d, place].tolist())) for d in range(len(values))}
-        after = step(detector, POLICY, stick, looks)
+        after = step(detector, POLICY, measure(detector, POLICY), looks)
         detector, look = after.detector, place - POLICY.baseline
-        if stick is None:
-            stick = measure(detector, POLICY)
         changed += len(after.changed)
         for change in after.changed:
             if look >= _ONSET:

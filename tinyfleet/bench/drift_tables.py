@@ -7,19 +7,20 @@ from tinyfleet.bench.drift import Found, Report
 
 def told(report: Report) -> str:
     """One paragraph and one table."""
-    head = (
-        f"{report.fleets} fleets of {report.devices} devices without drift, watched for {report.looks} looks each "
-        f"(seed {report.seed}): **{report.false_alarm_rate:.1%} had a false alarm, {report.promised:.0%} is "
-        f"promised**. {report.changed_a_look:.2%} of the devices were said to have changed in one look; "
-        f"{report.turnover:.2%} had another wearer. In {report.outlier_rate:.1%} of the fleets a device was said "
-        "to be unlike all others."
-    )
+    lines = [
+        f"{report.fleets} fleets of {report.devices} devices without drift, watched for {report.looks} looks",
+        f"each (seed {report.seed}): **{report.false_alarm_rate:.1%} had a false alarm,",
+        f"{report.promised:.0%} is promised**.",
+        f"{report.changed_a_look:.2%} of the devices were said to have changed in one look;",
+        f"{report.turnover:.2%} had another wearer. In {report.outlier_rate:.1%} of the fleets a device was",
+        "said to be unlike all others.",
+    ]
     rows = [
         "| what happened | fleets | drift seen | looks until then, median | devices found | rightly |",
         "| --- | --- | --- | --- | --- | --- |",
         *(_row(name, found) for name, found in report.detected.items()),
     ]
-    return "\n".join([head, "", *rows])
+    return "\n".join([*lines, "", *rows])
 
 
 def _row(name: str, found: Found) -> str:

@@ -83,13 +83,14 @@ def reports(
     """(devices, looks, p): the statistics that the server would take from each look."""
     found = np.empty((devices, looks, 2, people[0].moments.shape[2]))
     for device in range(devices):
-        changed = plant is not None and device in plant.devices
         for begin, end, who in _tenures(rng, len(people), looks, habits.turnover):
             mix = _mixes(rng, len(people[who].begins) - 1, end - begin, habits)
-            cut = min(max(plant.look, begin), end) if changed and plant else end
-            found[device, begin:cut] = _worn(rng, people[who], mix[: cut - begin], habits.sessions)
-            if plant and cut < end:
-                found[device, cut:end] = _worn(rng, plant.wearers[who], mix[cut - begin :], habits.sessions)
+            places = _places(rng, people[who], mix, habits.sessions)
+            found[device, begin:end] = people[who].moments[places].mean(axis=1)
+            if plant is not None and device in plant.devices and end > plant.look:
+                late = max(begin, plant.look)
+                turned = plant.wearers[who].moments[places[late - begin :]]
+                found[device, late:end] = turned.mean(axis=1)
     mean, square = found[:, :, 0], found[:, :, 1]
     std = np.sqrt(np.maximum(square - np.square(mean), 0.0))
     return profile.inputs(mean, std, np.zeros((devices, looks, TENSOR_BINS)))
@@ -133,11 +134,12 @@ def _mixes(rng: np.random.Generator, exercises: int, looks: int, habits: Habits)
     return np.repeat(drawn, habits.looks_a_day, axis=0)[:looks]
 
 
-def _worn(rng: np.random.Generator, wearer: Wearer, mix: Floats, sessions: int) -> Floats:
-    """(looks, 2, channels): moments of looks with these mixes (looks, exercises)."""
+def _places(rng: np.random.Generator, wearer: Wearer, mix: Floats, sessions: int) -> NDArray[np.int_]:
+    """(looks, sessions): which sessions make up looks with these mixes (looks, exercises)."""
     drawn = rng.random((len(mix), sessions, 1))
     exercise = (drawn > np.cumsum(mix, axis=1)[:, None, :-1]).sum(axis=2)
     lengths = np.diff(wearer.begins)
-    place = wearer.begins[exercise] + (rng.random(exercise.shape) * lengths[exercise]).astype(int)
-    found: Floats = wearer.moments[place].mean(axis=1)
+    found: NDArray[np.int_] = wearer.begins[exercise] + (
+        rng.random(exercise.shape) * lengths[exercise]
+    ).astype(np.int_)
     return found
