@@ -36,6 +36,8 @@ class Answering:
         self.report_every_s = 60.0
         self.errors = 0
         """Failed inferences since the boot."""
+        self.answered: Callable[[Reading, str, Answer], None] = lambda _reading, _digest, _answer: None
+        """Gets every answer, with the bundle that gave it."""
         self.attempt_of: Callable[[LoadedModel], AttemptId | None] = lambda _model: None
         self._passed = passed
         self._failed = failed
@@ -139,5 +141,7 @@ class Answering:
             self.close_window()
             self._window = Window(model, self.attempt_of(model), reading)
         self._window.add(reading, answer, compared)
+        if answer is not None:
+            self.answered(reading, model.ref.digest, answer)
         if self._window.duration_s >= self.report_every_s:
             self.close_window()

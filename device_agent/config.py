@@ -15,6 +15,7 @@ from wire import preprocess
 from wire.errors import FleetError, InputError
 from wire.limits import MAX_ROOT_BYTES
 from wire.messages import Hardware, Name
+from wire.samples import MAX_SAMPLES
 from wire.sketch import Count
 from wire.trust import load_root
 
@@ -52,6 +53,13 @@ class ProgramConfig(_Table, frozen=True, kw_only=True, tag_field="kind", tag="pr
     command: Annotated[list[str], msgspec.Meta(min_length=1)]
 
 
+class SamplesConfig(_Table, frozen=True, kw_only=True):
+    """Whether raw windows may leave the device."""
+
+    keep: Annotated[int, msgspec.Meta(ge=0, le=MAX_SAMPLES)] = 0
+    """How many are kept for the server to ask for; 0: none, and none is sent."""
+
+
 class OutboxConfig(_Table, frozen=True, kw_only=True):
     """Bounds of what waits for the broker."""
 
@@ -69,6 +77,7 @@ class AgentConfig(_Table, frozen=True, kw_only=True):
     trust: Trust
     sensor: ReplayConfig | ProgramConfig
     outbox: OutboxConfig = OutboxConfig()
+    samples: SamplesConfig = SamplesConfig()
     broker_password_file: str | None = None
     broker_ca_file: str | None = None
 

@@ -17,6 +17,7 @@ from device_agent.delivery import Delivery
 from device_agent.link import Link
 from device_agent.loaded_model import LoadedModel
 from device_agent.reports import Reports
+from device_agent.sampling import Sampling
 from device_agent.sensor import Sensor
 from device_agent.storage import MessageQueue, Storage
 from device_agent.updates import Setting, Updates
@@ -42,6 +43,8 @@ class Parts(NamedTuple):
     rng: Random
     active_uw: float | None = None
     """Power while a model computes, microwatts; None where it is not known."""
+    samples: int = 0
+    """Raw windows that are kept for the server to ask for; 0: none is kept, and none is sent."""
 
 
 class Device:
@@ -69,6 +72,10 @@ class Device:
         )
         self._answering = Answering(self._trial_passed, self._trial_failed, self._on_window)
         self._answering.attempt_of = self._attempt_of
+        self._sampling = Sampling(
+            device, boot, setting.director_root, setting.now, self._link, parts.samples, parts.rng
+        )
+        self._answering.answered = self._sampling.see
         self._updates = Updates(
             parts.setting, parts.store, self._link, self._answering, self._counters, self._report
         )
@@ -95,6 +102,7 @@ class Device:
     async def run(self) -> None:
         """Work until cancelled, then say goodbye: windows are kept, presence is offline."""
         self._link.subscribe(topics.device(self.name, "desired"), self._on_desired)
+        self._link.subscribe(topics.device(self.name, "ask"), self._on_ask)
         self._link.subscribe(topics.SERVER_STATE, self._on_server)
         self._updates.post(u.Booted())
         try:
@@ -165,6 +173,13 @@ class Device:
             log.warning("%s: assignment refused: %s", self.name, error)
             return
         self._updates.post(u.Assigned(assignment))
+
+    def _on_ask(self, payload: bytes) -> None:
+        try:
+            self._sampling.asked(payload)
+        except FleetError as error:
+            self._counters[error.code] += 1
+            log.warning("%s: request for samples refused: %s", self.name, error)
 
     def _report(self, attempt: u.Attempt | None) -> None:
         if attempt is not None:

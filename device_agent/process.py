@@ -61,6 +61,7 @@ def build_device(config: AgentConfig, base: Path) -> Device:
             broker=broker,
             latency_clock="device",
             rng=SystemRandom(),
+            samples=config.samples.keep,
         )
     )
 

@@ -47,6 +47,8 @@ class Recording(NamedTuple):
     """Where each is in the file."""
     windows: NDArray[np.float32]
     labels: NDArray[Any] | None
+    wearers: NDArray[np.str_] | None = None
+    """Group and session of each, where the file says."""
 
 
 def load_recording(file: Path, groups: Sequence[int | str] = ()) -> Recording:
@@ -55,8 +57,10 @@ def load_recording(file: Path, groups: Sequence[int | str] = ()) -> Recording:
     if "x" not in arrays or arrays["x"].ndim < 2 or not len(arrays["x"]):
         raise InputError("bad_recording", f"{file} has no array x of shape (n, ...)", "use an eval.npz")
     x, y, group = arrays["x"], arrays.get("y"), arrays.get("group")
-    if (y is not None and len(y) != len(x)) or (group is not None and len(group) != len(x)):
-        raise InputError("bad_recording", f"x, y and group of {file} differ in length", "use an eval.npz")
+    if any(array is not None and len(array) != len(x) for array in (y, group, arrays.get("session"))):
+        raise InputError(
+            "bad_recording", f"x, y, group and session of {file} differ in length", "use an eval.npz"
+        )
     if groups and group is None:
         raise InputError("bad_recording", f"{file} has no array group to choose by", "leave groups out")
     chosen = np.isin(group.astype(str), [str(g) for g in groups]) if groups and group is not None else None
@@ -65,7 +69,32 @@ def load_recording(file: Path, groups: Sequence[int | str] = ()) -> Recording:
         raise InputError("no_windows", f"{file} has no windows of groups {list(groups)}", "choose others")
     # Without a choice these stay views, so that many devices share one copy.
     pick = slice(None) if chosen is None else indices
-    return Recording(indices, x.astype(np.float32, copy=False)[pick], None if y is None else y[pick])
+    wearers = _wearers(group, arrays.get("session"))
+    return Recording(
+        indices,
+        x.astype(np.float32, copy=False)[pick],
+        None if y is None else y[pick],
+        None if wearers is None else wearers[pick],
+    )
+
+
+def by_wearer(recording: Recording) -> list[Recording]:
+    """One recording a group and session; InputError when the file does not say whose windows they are."""
+    if recording.wearers is None:
+        raise InputError("bad_recording", "the data has no array group", "use an eval.npz")
+    found = []
+    for wearer in np.unique(recording.wearers):
+        mine = np.flatnonzero(recording.wearers == wearer)
+        labels = None if recording.labels is None else recording.labels[mine]
+        found.append(Recording(recording.indices[mine], recording.windows[mine], labels))
+    return found
+
+
+def _wearers(group: NDArray[Any] | None, session: NDArray[Any] | None) -> NDArray[np.str_] | None:
+    if group is None:
+        return None
+    names = group.astype(str)
+    return names if session is None else np.char.add(np.char.add(names, "/"), session.astype(str))
 
 
 class ReplaySensor:
@@ -99,10 +128,10 @@ class ReplaySensor:
         return int(indices[(self._start + taken * self.stride) % len(indices)])
 
     def _reading(self, taken: int, step: int) -> Reading:
-        indices, windows, labels = self._recording
-        chosen = (self._start + taken * self.stride) % len(indices)
-        label = None if labels is None else int(labels[chosen])
-        return Reading(step, self._position(taken), windows[chosen], label)
+        recording = self._recording
+        chosen = (self._start + taken * self.stride) % len(recording.indices)
+        label = None if recording.labels is None else int(recording.labels[chosen])
+        return Reading(step, self._position(taken), recording.windows[chosen], label)
 
 
 def _read(file: Path) -> dict[str, NDArray[Any]]:
@@ -112,6 +141,6 @@ def _read(file: Path) -> dict[str, NDArray[Any]]:
         if size > _MAX_FILE_BYTES:
             raise InputError("oversize", f"{file} unpacks to {size} bytes, over {_MAX_FILE_BYTES}", "cut it")
         with np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in ("x", "y", "group") if name in arrays}
+            return {name: arrays[name] for name in ("x", "y", "group", "session") if name in arrays}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise InputError("bad_recording", f"cannot read {file}: {error}", "give an .npz file") from error

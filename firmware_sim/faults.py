@@ -18,4 +18,6 @@ class Faults(NamedTuple):
     wear: Wear = Wear()
     wear_at_signal: bool = False
     """The wear sets in at SIGUSR1, on all devices at once, instead of at the start."""
+    wear_share: float = 1.0
+    """Share of the devices whose sensors wear, spread evenly over boards and wearers."""
     link: Weakness = Weakness()

@@ -21,7 +21,7 @@ from converter.image.compiler import EXECUTED
 from device_agent.broker_url import BrokerUrl
 from device_agent.device import Parts
 from device_agent.process import utc_now
-from device_agent.sensor import Recording, ReplaySensor, Sensor
+from device_agent.sensor import Recording, ReplaySensor, Sensor, by_wearer
 from device_agent.updates import Setting
 from firmware_sim.board_runtime import RUNTIME, BoardRuntime
 from firmware_sim.faults import Faults
@@ -60,6 +60,10 @@ class FleetPlan(NamedTuple):
     director_root: Root
     state_dir: Path
     boards: tuple[str, ...] = DEFAULT_BOARDS
+    wearers: bool = False
+    """Each device replays one group and session of the recording, instead of all of it."""
+    samples: int = 0
+    """Raw windows that each device keeps for the server to ask for."""
     rate_hz: float = 1.0
     prefix: str = "mcu"
     seed: int = 0
@@ -138,7 +142,6 @@ def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Mcu:
     power_rng = Random(f"{plan.seed}/{name}/power")  # noqa: S311
     faults = plan.faults
     skew = timedelta(seconds=rng.uniform(-faults.clock_skew_s, faults.clock_skew_s))
-    start = index * len(plan.recording.indices) // plan.devices
     setting = Setting(
         device=name,
         hardware=hardware,
@@ -148,18 +151,19 @@ def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Mcu:
         open_model=BoardRuntime(hardware.board),
     )
 
-    replay = ReplaySensor(plan.recording, plan.rate_hz, start)
+    replay = _replay(plan, index)
 
     def assemble(store: FlashStore, outbox: RamOutbox) -> Parts:
         return Parts(
             setting=setting,
             store=store,
             outbox=outbox,
-            sensor=_worn(replay, plan),
+            sensor=_worn(replay, plan, index),
             broker=plan.broker,
             latency_clock="emulated",
             rng=rng,
             active_uw=board.active_uw,
+            samples=plan.samples,
         )
 
     geometry, places = partitions_of(board)
@@ -168,9 +172,20 @@ def _build(plan: FleetPlan, index: int, hardware: Hardware) -> Mcu:
     return Mcu(name, chip, places, hardware, supply, assemble)
 
 
-def _worn(sensor: Sensor, plan: FleetPlan) -> Sensor:
+def _replay(plan: FleetPlan, index: int) -> ReplaySensor:
+    if not plan.wearers:
+        start = index * len(plan.recording.indices) // plan.devices
+        return ReplaySensor(plan.recording, plan.rate_hz, start)
+    worn = by_wearer(plan.recording)
+    recording = worn[index % len(worn)]
+    return ReplaySensor(recording, plan.rate_hz, index * len(recording.indices) // plan.devices)
+
+
+def _worn(sensor: Sensor, plan: FleetPlan, index: int) -> Sensor:
     faults = plan.faults
-    if not faults.wear.any:
+    # So many of every hundred, evenly: the whole part of index x share rises by one at these.
+    rises = int((index + 1) * faults.wear_share) > int(index * faults.wear_share)
+    if not faults.wear.any or not rises:
         return sensor
     return WornSensor(sensor, faults.wear, plan.onset.is_set if faults.wear_at_signal else always)
 

@@ -25,22 +25,34 @@ class Wear(NamedTuple):
     """Added to every value, in the recording's own units."""
     rotate_deg: float = 0.0
     """Turn of the first two channels about the third: a wrist strap that has slipped."""
+    remount_deg: float = 0.0
+    """Turn of every three channels (an accelerometer's, a gyroscope's) about their third: a sensor that was
+    taken off and put back otherwise."""
     over: int = 1
 
     @property
     def any(self) -> bool:
         """Whether anything changes."""
-        return bool(self.gain or self.offset or self.rotate_deg)
+        return bool(self.gain or self.offset or self.rotate_deg or self.remount_deg)
 
     def apply(self, window: NDArray[np.float32], taken: int) -> NDArray[np.float32]:
         """A window (..., channels), the ``taken``-th that the sensor gives, from 0."""
         share = min(1.0, (taken + 1) / self.over)
         worn = window * np.float32(1 + share * self.gain) + np.float32(share * self.offset)
         if self.rotate_deg and window.ndim and window.shape[-1] >= 2:
-            angle = math.radians(share * self.rotate_deg)
-            turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
-            worn[..., :2] = worn[..., :2] @ turn.astype(np.float32)
+            worn[..., :2] = worn[..., :2] @ _turn(share * self.rotate_deg)
+        if self.remount_deg and window.ndim:
+            turn = _turn(share * self.remount_deg)
+            for first in range(0, window.shape[-1] - 2, 3):
+                worn[..., first : first + 2] = worn[..., first : first + 2] @ turn
         return worn.astype(np.float32)
+
+
+def _turn(degrees: float) -> NDArray[np.float32]:
+    """(2, 2)."""
+    angle = math.radians(degrees)
+    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    return turn.astype(np.float32)
 
 
 def always() -> bool:

@@ -23,19 +23,21 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from sqlite_utils import Database
 
-from fleet_server import counters, reports
+from fleet_server import counters, reports, sampling
 from fleet_server.registry import Registry
 from fleet_server.store import Store, only
 from wire import topics
 from wire.broker import BrokerAddress
 from wire.errors import FleetError, LinkError, WireError
 from wire.messages import Reported, ServerState, Status, Telemetry, decode, encode
+from wire.samples import Sample
 from wire.states import Presence
 
 log = logging.getLogger(__name__)
 #: The broker keeps our session, and so what devices send, while the server restarts.
 SESSION_EXPIRY_S: Final = 7 * 24 * 3600
 PUBLISH_TIMEOUT_S: Final = 30.0
+Report = Status | Reported | Telemetry | Sample
 
 
 class Bridge:
@@ -118,6 +120,28 @@ class Bridge:
         done = [(row["device"], row["sequence"]) for row in newest.values()]
         now = time.time()
         self._store.write(lambda db: _mark_published(db, done, now))
+        return len(sent)
+
+    def publish_asks(self) -> int:
+        """Publish requests for samples, and clear those that were answered; returns how many."""
+        rows = self._store.rows(
+            """SELECT device, max(request) AS request, payload, state FROM sample_asks
+               WHERE state IN ('new', 'answered') GROUP BY device"""
+        )
+        if not rows or not self.connected:
+            return 0
+        sent = [
+            self._client.publish(
+                topics.device(row["device"], "ask"),
+                row["payload"] if row["state"] == "new" else b"",
+                qos=1,
+                retain=True,
+            )
+            for row in rows
+        ]
+        if not _all_acknowledged(sent):
+            return 0
+        self._store.write(lambda db: sampling.mark_published(db, rows))
         return len(sent)
 
     def _publish_artifact(self, digest: str) -> None:
@@ -211,7 +235,7 @@ class Bridge:
         return LinkError("no_broker", f"cannot reach the broker at {where}: {why}", "is it running?")
 
 
-def _decode(kind: str, payload: bytes) -> Status | Reported | Telemetry:
+def _decode(kind: str, payload: bytes) -> Report:
     match kind:
         case "status":
             return decode(Status, payload)
@@ -219,16 +243,20 @@ def _decode(kind: str, payload: bytes) -> Status | Reported | Telemetry:
             return decode(Reported, payload)
         case "telemetry":
             return decode(Telemetry, payload)
+        case "samples":
+            sample = decode(Sample, payload)
+            _ = sample.window  # refused here, where it is quarantined
+            return sample
     raise WireError("bad_topic", f"devices send no {kind[:40]!r}", "see docs/protocol.md")
 
 
-def _store_message(
-    db: Database, message: Status | Reported | Telemetry, payload: bytes, now: float
-) -> reports.Outcome:
+def _store_message(db: Database, message: Report, payload: bytes, now: float) -> reports.Outcome:
     if isinstance(message, Status):
         return reports.store_status(db, message, now)
     if isinstance(message, Reported):
         return reports.store_reported(db, message, now)
+    if isinstance(message, Sample):
+        return sampling.store_sample(db, message, now)
     return reports.store_telemetry(db, message, payload, now)
 
 
@@ -259,6 +287,7 @@ def _forget_published(db: Database) -> None:
         """UPDATE assignments SET published = 0 WHERE (device, sequence) IN
            (SELECT device, max(sequence) FROM assignments GROUP BY device)"""
     )
+    db.execute("UPDATE sample_asks SET state = 'new' WHERE state = 'sent'")
 
 
 def _client_id(db: Database) -> str:

@@ -89,4 +89,5 @@ class Fleet:
         if renew:
             self.store.write(lambda db: self.director.renew(db, now))
         self.bridge.publish_pending()
+        self.bridge.publish_asks()
         drift_tick.tick(self.store, self.drift, now)

@@ -362,3 +362,44 @@ def m011_drift(db: Database) -> None:
             body BLOB NOT NULL,
             PRIMARY KEY (model, kind, size, device)
         ) WITHOUT ROWID""")
+
+
+@MIGRATIONS()
+def m012_samples(db: Database) -> None:
+    """What devices were asked for, and the windows that they sent."""
+    db.execute("""
+        CREATE TABLE sample_requests (
+            id INTEGER PRIMARY KEY,
+            at REAL NOT NULL,
+            asked_by TEXT NOT NULL,
+            alert INTEGER,
+            per_device INTEGER NOT NULL
+        )""")
+    db.execute("""
+        CREATE TABLE sample_asks (
+            request INTEGER NOT NULL,
+            device TEXT NOT NULL,
+            payload BLOB NOT NULL,
+            state TEXT NOT NULL DEFAULT 'new',
+            PRIMARY KEY (request, device)
+        ) WITHOUT ROWID""")
+    db.execute("CREATE INDEX sample_asks_by_state ON sample_asks (state) WHERE state IN ('new', 'answered')")
+    db.execute("""
+        CREATE TABLE samples (
+            id INTEGER PRIMARY KEY,
+            request INTEGER NOT NULL,
+            device TEXT NOT NULL,
+            place INTEGER NOT NULL,
+            of INTEGER NOT NULL,
+            received_at REAL NOT NULL,
+            taken_at REAL NOT NULL,
+            digest TEXT NOT NULL,
+            answer INTEGER NOT NULL,
+            confidence REAL NOT NULL,
+            label INTEGER,
+            labelled_by TEXT,
+            shape TEXT NOT NULL,
+            payload BLOB NOT NULL,
+            sha256 TEXT NOT NULL,
+            UNIQUE (request, device, place)
+        )""")

@@ -11,7 +11,7 @@ PREFIX: Final = "tinyfleet/v1"
 SERVER_STATE: Final = f"{PREFIX}/server/state"
 
 #: What the server subscribes to.
-REPORTS: Final = tuple(f"{PREFIX}/d/+/{kind}" for kind in ("status", "reported", "telemetry"))
+REPORTS: Final = tuple(f"{PREFIX}/d/+/{kind}" for kind in ("status", "reported", "telemetry", "samples"))
 
 _DEVICE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -45,7 +45,7 @@ def check_digest(digest: str) -> str:
 
 
 def device(device_id: str, kind: str) -> str:
-    """Topic of one device: ``status``, ``desired``, ``reported`` or ``telemetry``."""
+    """Topic of one device: ``status``, ``desired``, ``reported``, ``telemetry``, ``ask`` or ``samples``."""
     return f"{PREFIX}/d/{check_device_id(device_id)}/{kind}"
 
 

@@ -11,7 +11,7 @@ Everything here is pure: bytes, keys and the time come in as arguments.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -206,6 +206,41 @@ def verify_assignment(root: Root, payload: bytes, device: str, now: datetime) ->
     if assignment.device != device:
         raise TrustError(Reason.UNTRUSTED, "the assignment is for another device", "check the device id")
     return assignment
+
+
+class Note(NamedTuple):
+    """A text that the director vouches for."""
+
+    version: int
+    text: bytes
+
+
+class _SignedNote(Message, frozen=True, kw_only=True):
+    text: str
+    signature: str
+
+
+def sign_note(path: str, version: int, text: bytes, key: Signer, expires: datetime) -> bytes:
+    """``text`` with targets metadata that names it at ``path``."""
+    target = TargetFile(len(text), {"sha256": digest_of(text)}, path)
+    signature = _sign(Targets(version=version, expires=expires, targets={path: target}), key)
+    return msgspec.json.encode(_SignedNote(text=text.decode(), signature=signature.decode()))
+
+
+def verify_note(root: Root, payload: bytes, path: str, now: datetime) -> Note:
+    """What :func:`sign_note` signed for ``path``; TrustError or WireError."""
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise WireError("oversize", f"a note of {len(payload)} bytes is over {MAX_PAYLOAD_BYTES}", "")
+    try:
+        note = msgspec.json.decode(payload, type=_SignedNote)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError("malformed", "not a signed note", "see docs/protocol.md") from error
+    text = note.text.encode()
+    targets = _targets(root, note.signature.encode(), MAX_SIGNATURE_BYTES, now)
+    signed = targets.targets.get(path)
+    if signed is None or signed.length != len(text) or signed.hashes.get("sha256") != digest_of(text):
+        raise TrustError(Reason.UNTRUSTED, "the signature is for another text", "sign it again")
+    return Note(targets.version, text)
 
 
 def _check_keys(root: Root) -> None:

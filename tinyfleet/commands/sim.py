@@ -27,6 +27,12 @@ def sim(
     state: Annotated[Path | None, typer.Option(help="Folder for the devices' flash, a file each.")] = None,
     boards: Annotated[str, typer.Option(help="Boards, comma-separated; devices take turns.")] = "",
     groups: Annotated[str, typer.Option(help="Groups of the data, comma-separated; all without it.")] = "",
+    wearers: Annotated[
+        bool, typer.Option("--wearers", help="Each device replays one group and session, not all of them.")
+    ] = False,
+    samples: Annotated[
+        int, typer.Option(min=0, max=256, help="Raw windows that each device keeps to be asked for.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of jitter and faults.")] = 0,
     rate_hz: Annotated[float, typer.Option(min=0.001, max=1000, help="Windows a second.")] = 1.0,
     power_cuts: Annotated[
@@ -47,6 +53,12 @@ def sim(
     sensor_rotate_deg: Annotated[
         float, typer.Option(help="Drift: turn of the first two channels in the end.")
     ] = 0.0,
+    sensor_remount_deg: Annotated[
+        float, typer.Option(help="Drift: turn of every three channels about their third in the end.")
+    ] = 0.0,
+    sensor_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Drift: share of the devices that have it.")
+    ] = 1.0,
     sensor_over: Annotated[int, typer.Option(min=1, help="Readings until the drift is complete.")] = 1,
     sensor_at_signal: Annotated[
         bool, typer.Option("--sensor-at-signal", help="Drift: begins at SIGUSR1 instead of at the start.")
@@ -78,12 +90,21 @@ def sim(
         state_dir=state,
         boards=_items(boards) or DEFAULT_BOARDS,
         rate_hz=rate_hz,
+        wearers=wearers,
+        samples=samples,
         prefix=prefix,
         seed=seed,
         faults=Faults(
             power_cuts=power_cuts,
             clock_skew_s=clock_skew_s,
-            wear=Wear(sensor_gain, sensor_offset, sensor_rotate_deg, sensor_over),
+            wear=Wear(
+                gain=sensor_gain,
+                offset=sensor_offset,
+                rotate_deg=sensor_rotate_deg,
+                remount_deg=sensor_remount_deg,
+                over=sensor_over,
+            ),
+            wear_share=sensor_share,
             wear_at_signal=sensor_at_signal,
             link=Weakness(link_bytes_per_s, link_delay_ms / 1000, link_breaks_per_h / 3600),
         ),
