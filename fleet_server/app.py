@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from fleet_server import dashboard
-from fleet_server.api import alerts, devices, drift, errors, gates, health, models, rollouts, samples
+from fleet_server.api import alerts, devices, drift, errors, gates, health, lineage, models, rollouts, samples
 from fleet_server.fleet import Fleet
 
 
@@ -26,7 +26,7 @@ def create_app(fleet: Fleet) -> FastAPI:
     # Only loopback is served: another Host means a page elsewhere has bound its name to us.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"])
     errors.install(app)
-    for module in (models, devices, rollouts, gates, alerts, drift, samples, health):
+    for module in (models, devices, rollouts, gates, alerts, drift, samples, lineage, health):
         app.include_router(module.router)
     dashboard.mount(app, fleet)
     return app

@@ -65,6 +65,21 @@ class Registry:
             ) from error
         return b"".join(parts)
 
+    def file(self, digest: str, path: str) -> bytes:
+        """One file of a bundle, by its path in the manifest; NotFoundError."""
+        known = {entry.path: entry for entry in self.manifest(digest).files}
+        if path not in known:
+            raise NotFoundError(
+                "unknown_file", f"bundle {digest[:12]} has no {path[:80]!r}", "see its manifest"
+            )
+        try:
+            with (self._folder / check_digest(digest) / path).open("rb") as file:
+                return file.read(known[path].bytes + 1)
+        except OSError as error:
+            raise StoreError(
+                "bundle_lost", f"cannot read {path}: {error.strerror}", "push the bundle again"
+            ) from error
+
     def _row(self, digest: str) -> Row:
         row = self._store.row("SELECT * FROM versions WHERE digest = ?", (digest,))
         if row is None:

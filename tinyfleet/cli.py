@@ -27,6 +27,9 @@ NOUNS: Final = {
     "model": "Push and list models and their versions.",
     "device": "List devices, show one, and tag it.",
     "alert": "List what needs a person, and say that somebody knows.",
+    "samples": "Ask devices for windows from the field, and label them.",
+    "lineage": "Say where a device's model came from, or where a sample went.",
+    "retrain": "Train the next version on field samples, judge it, and roll it out.",
     "rollout": "Roll a version out in stages, and watch, pause, resume or stop it.",
 }
 #: What to install when a noun's libraries are missing.
@@ -38,6 +41,7 @@ EXTRAS: Final = {
     "demo": "train,convert,agent,sim,server",
     "flash": "flash",
     "inspect": "convert",
+    "retrain": "train,convert",
     "sim": "sim",
     "train": "train",
     "trust": "trust",

@@ -73,7 +73,14 @@ class Client:
             "POST", "/bundles", data={"manifest": manifest, "signature": signature}, files=files
         )
 
+    def file(self, digest: str, path: str) -> bytes:
+        """One file of a bundle in the registry."""
+        return self._answer("GET", f"/bundles/{digest}/files/{path}").content
+
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        return self._answer(method, path, **arguments).json()
+
+    def _answer(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         try:
             response = self._http.request(method, path, **arguments)
         except httpx.HTTPError as error:
@@ -81,7 +88,7 @@ class Client:
                 "no_server", f"cannot reach {self._url}: {error}", "start it: tinyfleet serve"
             ) from error
         if response.is_success:
-            return response.json()
+            return response
         try:
             body = response.json()
             family = _FAMILIES.get(response.status_code, FleetError)

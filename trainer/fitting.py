@@ -22,6 +22,8 @@ class Labelled(NamedTuple):
 
     x: NDArray[np.float32]
     y: NDArray[np.int64]
+    weight: NDArray[np.float32] | None = None
+    """(n,), in the loss; None: all count the same."""
 
 
 def fit(
@@ -39,6 +41,7 @@ def fit(
     history = model.fit(
         train.x,
         train.y,
+        sample_weight=train.weight,
         validation_data=(validation.x, validation.y),
         epochs=hyper.epochs,
         batch_size=hyper.batch,

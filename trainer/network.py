@@ -18,6 +18,8 @@ class Hyperparameters(msgspec.Struct, frozen=True, kw_only=True):
     """Epochs without a better validation loss before stopping."""
     batch: int = 64
     learning_rate: float = 2e-3
+    field_weight: float = 1.0
+    """How many times a window that devices sent from the field counts in the loss."""
 
 
 def build(keras: Any, shape: tuple[int, int], classes: int, hyper: Hyperparameters) -> Any:

@@ -21,6 +21,9 @@ RUN_FILE: Final = "run.json"
 MODEL_FILE: Final = "model.keras"
 CALIBRATION_FILE: Final = "calibration.npz"
 EVAL_FILE: Final = "eval.npz"
+#: What of a run's field samples goes into every manifest is bounded.
+MAX_NUMBERS: Final = 2000
+MAX_DEVICES: Final = 32
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +33,24 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     """See trainer.data.dataset.Dataset."""
     origins: tuple[Origin, ...]
+    parent: str | None = None
+    """Digest of the data set that this one extends."""
+    field: Field | None = None
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """What came from devices."""
+
+    fleet: str
+    """The server that gathered it."""
+    alert: int | None
+    requests: tuple[int, ...]
+    """Numbers of the requests for samples."""
+    samples: int
+    numbers: tuple[int, ...]
+    """Of the samples on that server: the first MAX_NUMBERS of them."""
+    devices: tuple[str, ...]
+    """That they are from: the first MAX_DEVICES of them."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trainer import network, run, standardiser
 from trainer.backend import keras_with_seed
 from trainer.data.dataset import Dataset
+from trainer.data.field import FIELD, FieldSample, extend
 from trainer.fitting import Labelled, Progress, fit, predict, unheard
 from trainer.network import Hyperparameters
 from trainer.split import Split, choose
@@ -21,6 +22,14 @@ from trainer.tasks import Task, find
 from trainer.windows import Windows, cut
 from wire import preprocess
 from wire.manifest import Preprocessing
+
+
+class Extension(NamedTuple):
+    """Field samples, and where they are from."""
+
+    samples: Sequence[FieldSample]
+    record: run.Field
+
 
 _PACKAGES: Final = ("keras", "numpy", "tensorflow")
 
@@ -32,17 +41,21 @@ def train(
     groups: int | Sequence[str] | None = None,
     seed: int = 1,
     hyper: Hyperparameters | None = None,
+    field: Extension | None = None,
     progress: Progress = unheard,
 ) -> run.Run:
     """Train a task, or the one of that name, into the run folder ``out``; returns what its run.json says.
 
-    ``groups``: how many of the train groups, or which; None for all. Raises InputError or
+    ``groups``: how many of the train groups, or which; None for all. ``field``: samples of devices that are
+    trained on as well. Raises InputError or
     NotFoundError before anything slow, StoreError when the folder cannot be written.
     """
     began = time.monotonic()
     task, hyper = find(task) if isinstance(task, str) else task, hyper or Hyperparameters()
     run.check_free(out)
-    dataset = task.load()
+    dataset = base = task.load()
+    if field is not None:
+        dataset = extend(base, field.samples, field.record.fleet)
     split = choose(dataset.groups, validation=task.validation, test=task.test, train=groups)
     windows = cut(dataset, task.window, task.stride)
     indices = {name: windows.of_groups(getattr(split, name)) for name in ("train", "validation", "test")}
@@ -51,21 +64,37 @@ def train(
 
     spec = standardiser.fit(parts["train"].x)
     ready = {name: Labelled(preprocess.apply(spec, part.x), part.y) for name, part in parts.items()}
+    ready["train"] = ready["train"]._replace(weight=_weights(parts["train"], hyper))
     keras = keras_with_seed(seed)
     schema = dataset.schema
     model = network.build(keras, (task.window, len(schema.channels)), len(schema.labels), hyper)
     epochs = fit(keras, model, ready["train"], ready["validation"], hyper, progress)
     answers = {name: predict(model, ready[name].x) for name in ("validation", "test")}
 
-    record = _record(task, dataset, split, parts, spec, hyper, answers, seed, epochs, began)
+    data = run.Data(
+        name=dataset.name,
+        digest=dataset.digest,
+        origins=tuple(source.origin for source in dataset.sources),
+        parent=None if field is None else base.digest,
+        field=None if field is None else field.record,
+    )
+    record = _record(task, dataset, data, split, parts, spec, hyper, answers, seed, epochs, began)
     run.write(out, record, model, parts["train"], indices["train"], parts["test"])
     progress(f"held-out accuracy {record.metrics.test_accuracy:.3f} after {record.seconds:.0f} s")
     return record
 
 
+def _weights(train: Windows, hyper: Hyperparameters) -> NDArray[np.float32] | None:
+    if hyper.field_weight == 1.0:
+        return None
+    field = np.char.startswith(train.group, FIELD)
+    return np.where(field, np.float32(hyper.field_weight), np.float32(1.0))
+
+
 def _record(
     task: Task,
     dataset: Dataset,
+    data: run.Data,
     split: Split,
     parts: dict[str, Windows],
     spec: Preprocessing,
@@ -85,11 +114,7 @@ def _record(
         window=task.window,
         stride=task.stride,
         preprocessing=spec,
-        data=run.Data(
-            name=dataset.name,
-            digest=dataset.digest,
-            origins=tuple(source.origin for source in dataset.sources),
-        ),
+        data=data,
         split={
             "train": run.Part(groups=split.train, windows=len(parts["train"])),
             "validation": run.Part(groups=split.validation, windows=len(parts["validation"])),

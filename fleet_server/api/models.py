@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, Response, UploadFile
 
 from fleet_server import queries
 from fleet_server.api.access import Caller, Number, RunningFleet
@@ -28,6 +28,13 @@ def get_version(fleet: RunningFleet, model: str, version: Number) -> dict[str, A
     return queries.version(fleet.store, model, version)
 
 
+@router.get("/models/{model}/versions/{version}/manifest")
+def get_manifest(fleet: RunningFleet, model: str, version: Number) -> dict[str, str]:
+    """The exact text of a version's manifest, and the release signature over it."""
+    artifact = fleet.registry.artifact(queries.version(fleet.store, model, version)["digest"])
+    return {"manifest": artifact.manifest, "signature": artifact.signature}
+
+
 @router.post("/bundles", status_code=201)
 def publish_bundle(
     fleet: RunningFleet,
@@ -48,3 +55,9 @@ def publish_bundle(
         contents[upload.filename or ""] = data
     ref = fleet.registry.publish(Artifact(manifest=manifest, signature=signature), contents, time.time())
     return {"model": ref.model, "version": ref.version, "digest": ref.digest}
+
+
+@router.get("/bundles/{digest}/files/{path:path}")
+def get_bundle_file(fleet: RunningFleet, digest: str, path: str) -> Response:
+    """One file of a bundle, as it was pushed; the path is of the manifest."""
+    return Response(fleet.registry.file(digest, path), media_type="application/octet-stream")

@@ -43,11 +43,12 @@ def test_operation_ids_are_stable_names(client: httpx.Client) -> None:
     spec = client.get("/openapi.json").json()
     ids = sorted(op["operationId"] for methods in spec["paths"].values() for op in methods.values())
     assert ids == [
-        "ask_for_samples", "command_alert", "command_rollout", "create_rollout", "explain_rollout", "get_alert",
-        "get_decision", "get_device", "get_health",
-        "get_metrics", "get_overview", "get_rollout", "get_sample_request", "get_tags", "get_version", "label_sample", "list_alerts",
-        "list_decisions", "list_devices", "list_drift", "list_events", "list_latencies",
-        "list_models", "list_rollouts", "list_sample_requests", "list_samples", "list_scores", "list_telemetry", "publish_bundle",
+        "ask_for_samples", "command_alert", "command_rollout", "create_rollout", "explain_rollout",
+        "get_alert", "get_bundle_file", "get_decision", "get_device", "get_device_lineage", "get_health",
+        "get_manifest", "get_metrics", "get_overview", "get_rollout", "get_sample_lineage",
+        "get_sample_request", "get_tags", "get_version", "label_sample", "list_alerts", "list_decisions",
+        "list_devices", "list_drift", "list_events", "list_latencies", "list_models", "list_rollouts",
+        "list_sample_requests", "list_samples", "list_scores", "list_telemetry", "publish_bundle",
         "set_tags",
     ]  # fmt: skip
 
