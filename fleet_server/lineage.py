@@ -44,7 +44,8 @@ def _reached(db: Database, version: Row) -> dict[str, Any]:
     digest = version["digest"]
     running = db.query("SELECT device FROM devices WHERE digest = ? ORDER BY device", (digest,))
     ever = db.query(
-        "SELECT DISTINCT device FROM assignments WHERE digest = ? AND confirmed_at IS NOT NULL ORDER BY device",
+        """SELECT DISTINCT device FROM assignments
+           WHERE digest = ? AND confirmed_at IS NOT NULL ORDER BY device""",
         (digest,),
     )
     return {

@@ -30,15 +30,22 @@ file = "{data}"
 rate_hz = {rate_hz}
 start = {start}
 """
+_DRIFT_TOML: Final = """\
+look_s = {look_s}
+min_inferences = 50
+baseline = 8
+"""
 
 
 def start_server(children: Children, demo: DemoSettings) -> tuple[Client, str]:
     """Start the server; returns a client with its admin token, and the broker's URL."""
     data = demo.folder / "server"
     broker_port = free_port(1883)
+    drift = demo.folder / "drift.toml"
+    drift.write_text(_DRIFT_TOML.format(look_s=demo.look_s), "utf-8")
     children.start(
         "server", "serve", "--data", data, "--trust", demo.trust, "--port", demo.port,
-        "--broker-port", broker_port,
+        "--broker-port", broker_port, *(("--drift", drift) if demo.scenario == "drift" else ()),
     )  # fmt: skip
     deadline = time.monotonic() + _START_S
     while True:
@@ -82,7 +89,17 @@ def start_devices(children: Children, demo: DemoSettings, broker: str, data: Pat
     children.start(
         "simulator", "sim", "--devices", demo.mcus, "--broker", broker, "--data", data, "--trust", demo.trust,
         "--state", demo.folder / "mcus", "--rate-hz", demo.rate_hz, "--seed", demo.seed,
-        "--sensor-rotate-deg", demo.drift_deg, "--sensor-at-signal",
+        "--sensor-at-signal", *_sensors(demo),
+    )  # fmt: skip
+
+
+def _sensors(demo: DemoSettings) -> tuple[object, ...]:
+    """In ``drift`` each device has one wearer and keeps samples, and only some sensors change."""
+    if demo.scenario != "drift":
+        return ("--sensor-rotate-deg", demo.drift_deg)
+    return (
+        "--sensor-remount-deg", demo.remount_deg, "--sensor-share", demo.remount_share,
+        "--wearers", "--samples", demo.samples,
     )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from tinyfleet.client import Client
+from tinyfleet.demo.learning import Point, curve, surprises
+from tinyfleet.demo.loop import Loop
 from tinyfleet.demo.rerun import Comparison
 from wire.manifest import Score
 from wire.messages import Telemetry
@@ -46,6 +48,10 @@ class DemoResult(msgspec.Struct, kw_only=True):
     rollouts: list[dict[str, Any]]
     dashboard_url: str
     seconds: float
+    loop: Loop | None = None
+    """Of the scenario ``drift``: how the fleet learned from a change."""
+    curve: list[Point] = []
+    """Of the same: accuracy over time."""
     surprises: list[str] = []
     """What differs from the story; empty when all went as promised."""
 
@@ -56,6 +62,7 @@ def collect(
     windows: Sequence[Telemetry],
     dashboard_url: str,
     seconds: float,
+    loop: Loop | None = None,
 ) -> DemoResult:
     """Ask the server what happened."""
     devices = client.get("/devices", limit=1000)
@@ -74,7 +81,12 @@ def collect(
         dashboard_url=dashboard_url,
         seconds=round(seconds, 1),
     )
-    result.surprises = list(_surprises(result))
+    if loop is not None:
+        result.loop = loop
+        result.curve = curve(windows, loop)
+        result.surprises = list(surprises(result, loop))
+    else:
+        result.surprises = list(_surprises(result))
     return result
 
 

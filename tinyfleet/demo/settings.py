@@ -6,10 +6,11 @@ import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from wire.errors import InputError
 
+Scenario = Literal["rollouts", "drift"]
 _MARKER: Final = ".tinyfleet-demo"
 
 
@@ -20,6 +21,7 @@ class DemoSettings:
     folder: Path
     port: int
     seed: int = 1
+    scenario: Scenario = "rollouts"
     mcus: int = 20
     agents: int = 2
     rate_hz: float = 10.0
@@ -33,6 +35,16 @@ class DemoSettings:
     """Share of those stages that stays on the old version: a small fleet needs much of it to compare with."""
     drift_deg: float = 50.0
     """By how much the watches turn on their wrists when they slip."""
+    remount_deg: float = 45.0
+    """In the scenario ``drift``: by how much some sensors are put back otherwise."""
+    remount_share: float = 0.45
+    """Of the microcontrollers: two in five of all devices."""
+    look_s: float = 10.0
+    """Of the drift detector: a hundred windows a device."""
+    max_old_drop: float = 0.05
+    """Of accuracy on the old data, when a version is trained for the new."""
+    samples: int = 32
+    """Raw windows that each device keeps to be asked for."""
 
     @property
     def trust(self) -> Path:
@@ -49,7 +61,9 @@ class DemoSettings:
         return self.folder / "runs" / f"watch-v{version}"
 
     def bundle(self, version: int) -> Path:
-        """Bundle of a version."""
+        """Bundle of a version; in the scenario ``drift``, retraining makes v5."""
+        if self.scenario == "drift" and version == 5:
+            return self.folder / "retrained" / "bundle"
         return self.folder / "bundles" / f"watch-v{version}"
 
 
