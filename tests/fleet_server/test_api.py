@@ -28,7 +28,16 @@ def test_every_route_but_health_asks_for_a_token(client: httpx.Client) -> None:
     tried = 0
     for path, methods in paths.items():
         for method in methods:
-            url = path.format(model="m", version=1, device="d", number=1, decision=1, command="pause")
+            url = path.format(
+                model="m",
+                version=1,
+                device="d",
+                number=1,
+                decision=1,
+                command="pause",
+                digest="0" * 64,
+                path="x",
+            )
             response = client.request(method, url, headers={"Authorization": "Bearer wrong"})
             if path in OPEN:
                 assert response.status_code in (200, 503)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
@@ -21,6 +22,7 @@ from wire.manifest import (
     encode_manifest,
 )
 from wire.messages import Hardware, ModelRef, Reported, ServerState, Shadow, Status, Telemetry, encode
+from wire.samples import Sample, SampleRequest, encode_values, sign_request
 from wire.sketch import ChannelSketch, TensorSketch
 from wire.states import NumericsFamily, Presence, Reason, UpdateState
 
@@ -155,6 +157,23 @@ TELEMETRY = Telemetry(
     energy_uj=312,
 )
 
+SAMPLE_REQUEST = SampleRequest(device=DEVICE, request=3, count=16)
+ASK = sign_request(SAMPLE_REQUEST, DIRECTOR_KEY, EXPIRES)
+SAMPLE = Sample(
+    device=DEVICE,
+    boot="00000007-9f3c21aa",
+    request=3,
+    index=1,
+    of=2,
+    digest=BUNDLE.digest,
+    answer=2,
+    confidence=0.4375,
+    label=1,
+    age_s=12.5,
+    shape=(2, 3),
+    values=encode_values(np.array([[0.5, -1.25, 3.0], [0.0, 1e-3, -7.5]], np.float32)),
+)
+
 #: What is compared with tests/golden/<name>.json, byte for byte.
 GOLDEN = {
     "server-state": encode(SERVER_STATE),
@@ -162,6 +181,8 @@ GOLDEN = {
     "desired": DESIRED,
     "reported": encode(REPORTED),
     "telemetry": encode(TELEMETRY),
+    "ask": ASK,
+    "samples": encode(SAMPLE),
     "artifact": encode(ARTIFACT),
     "manifest": MANIFEST_BYTES,
     "root-image": IMAGE_ROOT,

@@ -14,6 +14,7 @@ from tests.wire.write_golden import FOLDER
 from wire import trust
 from wire.manifest import decode_manifest
 from wire.messages import Reported, ServerState, Status, Telemetry, decode
+from wire.samples import Sample
 
 CHANGED = (
     "the bytes of {name!r} changed, and devices in the field speak the old ones. "
@@ -24,6 +25,7 @@ MESSAGES = {
     "status": (Status, samples.STATUS),
     "reported": (Reported, samples.REPORTED),
     "telemetry": (Telemetry, samples.TELEMETRY),
+    "samples": (Sample, samples.SAMPLE),
     "artifact": (trust.Artifact, samples.ARTIFACT),
 }
 
