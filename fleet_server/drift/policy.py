@@ -45,6 +45,9 @@ def read(file: Path) -> DriftPolicy:
     if len(data) > _MAX_BYTES:
         raise InputError("oversize", f"{file.name} is over {_MAX_BYTES} bytes", "see docs/drift.md")
     try:
-        return msgspec.convert(tomllib.loads(data.decode("utf-8")), DriftPolicy)
+        written = tomllib.loads(data.decode("utf-8"))
+        if written.get("season_s") is False:
+            written["season_s"] = None  # TOML has no null
+        return msgspec.convert(written, DriftPolicy)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, msgspec.ValidationError) as error:
         raise InputError("bad_policy", f"{file.name}: {error}", "see docs/drift.md") from error

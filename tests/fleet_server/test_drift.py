@@ -201,7 +201,9 @@ def test_each_window_counts_once_in_any_pieces_and_with_any_kills(
 def test_a_policy_file_is_checked_and_its_mistake_named(tmp_path) -> None:
     file = tmp_path / "drift.toml"
     file.write_text("look_s = 60\nbaseline = 12\n")
-    assert read(file).baseline == 12
+    assert read(file) == DriftPolicy(look_s=60.0, baseline=12)
+    file.write_text("season_s = false\n")
+    assert read(file).season_s is None
     file.write_text("look_s = 60\nbasline = 12\n")
     with pytest.raises(InputError, match="basline"):
         read(file)
