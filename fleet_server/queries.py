@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from fleet_server import tags
+from fleet_server import alert_rows, tags
 from fleet_server.device_filter import Expression, matches
 from fleet_server.rollout_state import Rollout
 from fleet_server.store import Row, Store
@@ -231,13 +231,30 @@ def device_windows(store: Store, device: str, limit: int = 50) -> list[Row]:
     return [_window(row["received_at"], msgspec.json.decode(row["payload"], type=Telemetry)) for row in rows]
 
 
-def alerts(store: Store, state: str | None = None, limit: int = 200) -> list[Row]:
-    """Alerts, newest first; those of one state, or all."""
+def alerts(store: Store, state: str | None = None, limit: int = 200, kind: str | None = None) -> list[Row]:
+    """Alerts, newest first; those of one state or kind, or all."""
     rows = store.rows(
-        "SELECT * FROM alerts WHERE ?1 IS NULL OR state = ?1 ORDER BY id DESC LIMIT ?2",
-        (state, min(limit, MAX_PAGE)),
+        """SELECT * FROM alerts WHERE (?1 IS NULL OR state = ?1) AND (?3 IS NULL OR kind = ?3)
+           ORDER BY id DESC LIMIT ?2""",
+        (state, min(limit, MAX_PAGE), kind),
     )
     return [{**row, "devices": msgspec.json.decode(row["devices"])} for row in rows]
+
+
+def alert(store: Store, number: int) -> Row:
+    """One alert with what happened to it and to whom that was told, newest first; NotFoundError."""
+    row = store.read(lambda db: alert_rows.row_of(db, number))
+    deliveries = store.rows(
+        """SELECT channel, notice, event, state, queued_at, due_at, attempts, settled_at, detail
+           FROM alert_deliveries WHERE alert = ? ORDER BY id DESC LIMIT 50""",
+        (number,),
+    )
+    return {
+        **row,
+        "devices": msgspec.json.decode(row["devices"]),
+        "history": events_of(store, f"alert {number}"),
+        "deliveries": deliveries,
+    }
 
 
 def open_alerts(store: Store, limit: int = 10) -> list[Row]:

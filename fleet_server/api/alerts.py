@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from fleet_server import alerts, queries
-from fleet_server.alerts import State
+from fleet_server.alerts import AlertKind, State
 from fleet_server.api.access import CallerName, Number, RunningFleet
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
@@ -27,16 +27,17 @@ def list_alerts(
     fleet: RunningFleet,
     _caller: CallerName,
     state: State | None = None,
+    kind: AlertKind | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> list[dict[str, Any]]:
     """Alerts, newest first."""
-    return queries.alerts(fleet.store, state, limit)
+    return queries.alerts(fleet.store, state, limit, kind)
 
 
 @router.get("/{number}")
 def get_alert(fleet: RunningFleet, _caller: CallerName, number: Number) -> dict[str, Any]:
-    """Which devices, since when, what changed and what to do."""
-    return fleet.store.read(lambda db: alerts.show(db, number))
+    """Which devices, since when, what changed and what to do; what happened to it, and who was told."""
+    return queries.alert(fleet.store, number)
 
 
 @router.post("/{number}/{command}")

@@ -13,7 +13,7 @@ from tests.wire.samples import GOLDEN
 from tests.wire.write_golden import FOLDER
 from wire import trust
 from wire.manifest import decode_manifest
-from wire.messages import Reported, ServerState, Status, Telemetry, decode
+from wire.messages import AlertNotice, Reported, ServerState, Status, Telemetry, decode
 
 CHANGED = (
     "the bytes of {name!r} changed, and devices in the field speak the old ones. "
@@ -25,6 +25,7 @@ MESSAGES = {
     "reported": (Reported, samples.REPORTED),
     "telemetry": (Telemetry, samples.TELEMETRY),
     "artifact": (trust.Artifact, samples.ARTIFACT),
+    "alert-notice": (AlertNotice, samples.ALERT_NOTICE),
 }
 
 
