@@ -32,3 +32,9 @@ BROKER_DISCONNECTED: Final = Counter(
 ROLLOUT_ERRORS: Final = Counter(
     "tinyfleet_rollout_errors_total", "Times a rollout could not be moved on.", registry=REGISTRY
 )
+NOTICES: Final = Counter(
+    "tinyfleet_alert_notices_total",
+    "Notices of alerts by channel and outcome: delivered, failed (and tried again), dropped, expired.",
+    ["channel", "outcome"],
+    registry=REGISTRY,
+)

@@ -19,6 +19,9 @@ from fleet_server.director import Director, open_director
 from fleet_server.drift import policy as drift_policy
 from fleet_server.drift.policy import DriftPolicy
 from fleet_server.membership import Filters, by_tags
+from fleet_server.notify import settings as notify_settings
+from fleet_server.notify.sender import Sender
+from fleet_server.notify.settings import NotifySettings
 from fleet_server.registry import Registry, open_registry
 from fleet_server.settings import Settings
 from fleet_server.store import Store
@@ -62,6 +65,7 @@ class Fleet:
     def _open(self, parts: ExitStack) -> None:
         settings = self.settings
         self.drift = drift_policy.read(settings.drift_file) if settings.drift_file else DriftPolicy()
+        notify = notify_settings.read(settings.notify_file) if settings.notify_file else None
         self.director = open_director(settings.trust_dir, timedelta(days=settings.assignment_days))
         self.store = Store(settings.data_dir / "fleet.db")
         parts.callback(self.store.close)
@@ -73,6 +77,17 @@ class Fleet:
         self.bridge = Bridge(self.store, self.registry, self.broker.url)
         self.bridge.start()
         parts.callback(self.bridge.stop)
+        if notify is not None:
+            parts.callback(self._open_sender(notify).stop)
+
+    def _open_sender(self, notify: NotifySettings) -> Sender:
+        name = self.settings.notify_file.name if self.settings.notify_file else ""
+        channels = notify_settings.open_channels(notify, name, self.broker.url)
+        for channel in channels:
+            log.info("alerts are told by %s (%s)", channel.routing.name, channel.shown)
+        sender = Sender(self.store, channels, notify.dashboard_url or "", self.settings.tick_s)
+        sender.start()
+        return sender
 
     def _tick_until_stopped(self) -> None:
         renewed_at = 0.0

@@ -208,6 +208,8 @@ class AlertNotice(Message, frozen=True, kw_only=True):
     """Since when it is so, as far as is known; it may have been noticed later."""
     count: Count
     """How often it was seen."""
+    reopened: Count = 0
+    """How often it came back soon after it was resolved."""
     devices: Annotated[tuple[Name, ...], msgspec.Meta(max_length=MAX_NAMED_DEVICES)] = ()
     device_count: Count = 0
     """All of them, also those that are not named."""

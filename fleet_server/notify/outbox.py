@@ -67,6 +67,7 @@ def _notice(
         opened_at_unix_s=standing.opened_at,
         since_unix_s=standing.since,
         count=standing.count,
+        reopened=standing.reopened,
         devices=tuple(alert.devices[:MAX_NAMED_DEVICES]),
         device_count=len(alert.devices),
         changed=alert.changed,

@@ -191,6 +191,7 @@ ALERT_NOTICE = AlertNotice(
     opened_at_unix_s=1798855200.0,
     since_unix_s=1798851600.0,
     count=3,
+    reopened=1,
     devices=("kitchen-1", "kitchen-2"),
     device_count=12,
     changed="mean of acc_x from 0.1 to 1.2",
