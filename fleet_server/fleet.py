@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from fleet_server import drift_alerts, drift_feed, drift_keeper, rollout_driver, tokens
 from fleet_server.bridge import Bridge
 from fleet_server.broker import Broker, open_broker
+from fleet_server.device_filter import parse
 from fleet_server.director import Director, open_director
 from fleet_server.drift import policy as drift_policy
 from fleet_server.drift.policy import DriftPolicy
@@ -24,6 +25,8 @@ from fleet_server.notify.sender import Sender
 from fleet_server.notify.settings import NotifySettings
 from fleet_server.registry import Registry, open_registry
 from fleet_server.settings import Settings
+from fleet_server.silence_watch import Policy as SilencePolicy
+from fleet_server.silence_watch import Watch
 from fleet_server.store import Store
 
 log = logging.getLogger(__name__)
@@ -46,6 +49,7 @@ class Fleet:
         self.settings = settings
         self._parts = ExitStack()
         self._stopping = threading.Event()
+        self._silence = Watch(SilencePolicy(settings.silent_after_s, settings.silent_where), self.filters)
         self._clock = threading.Thread(target=self._tick_until_stopped, name="rollouts", daemon=True)
 
     def start(self) -> Self:
@@ -65,6 +69,8 @@ class Fleet:
     def _open(self, parts: ExitStack) -> None:
         settings = self.settings
         self.drift = drift_policy.read(settings.drift_file) if settings.drift_file else DriftPolicy()
+        if settings.silent_where is not None:
+            parse(settings.silent_where)
         notify = notify_settings.read(settings.notify_file) if settings.notify_file else None
         self.director = open_director(settings.trust_dir, timedelta(days=settings.assignment_days))
         self.store = Store(settings.data_dir / "fleet.db")
@@ -106,6 +112,7 @@ class Fleet:
         if renew:
             self.store.write(lambda db: self.director.renew(db, now))
         self.bridge.publish_pending()
+        self._silence.tick(self.store, now, listening=self.bridge.connected)
         self._watch_drift(now)
 
     def _watch_drift(self, now: float) -> None:

@@ -409,3 +409,14 @@ def m012_notices(db: Database) -> None:
         "CREATE INDEX alert_deliveries_waiting ON alert_deliveries (channel, id) WHERE state = 'waiting'"
     )
     db.execute("CREATE INDEX alert_deliveries_by_alert ON alert_deliveries (alert, channel, id)")
+
+
+@MIGRATIONS()
+def m013_silences(db: Database) -> None:
+    """Devices that have said nothing for too long, by what they probably have in common: when it began."""
+    db.execute("""
+        CREATE TABLE silences (
+            device TEXT PRIMARY KEY,
+            cause TEXT NOT NULL,
+            since REAL NOT NULL
+        ) WITHOUT ROWID""")
