@@ -257,6 +257,28 @@ def alert(store: Store, number: int) -> Row:
     }
 
 
+def alert_counts(store: Store) -> dict[str, int]:
+    """Alerts by state."""
+    return {
+        row["state"]: row["n"] for row in store.rows("SELECT state, count(*) AS n FROM alerts GROUP BY 1")
+    }
+
+
+def channels(store: Store) -> list[Row]:
+    """Who is told of alerts: how many notices each channel has taken, waits for, and never got."""
+    return store.rows(
+        """SELECT c.name, c.delivered, c.given_up, count(d.id) AS waiting, min(d.queued_at) AS waiting_since,
+                  ifnull(max(d.attempts), 0) AS attempts,
+                  (SELECT detail FROM alert_deliveries l WHERE l.channel = c.name AND l.state = 'waiting'
+                   ORDER BY l.attempts DESC, l.id LIMIT 1) AS detail,
+                  (SELECT max(settled_at) FROM alert_deliveries l
+                   WHERE l.channel = c.name AND l.state = 'delivered') AS delivered_at
+           FROM alert_channels c
+           LEFT JOIN alert_deliveries d ON d.channel = c.name AND d.state = 'waiting'
+           GROUP BY c.name ORDER BY c.name"""
+    )
+
+
 def open_alerts(store: Store, limit: int = 10) -> list[Row]:
     """Alerts that nobody has taken up, newest first."""
     return alerts(store, "open", limit)

@@ -34,6 +34,12 @@ def list_alerts(
     return queries.alerts(fleet.store, state, limit, kind)
 
 
+@router.get("/channels")
+def list_channels(fleet: RunningFleet, _caller: CallerName) -> list[dict[str, Any]]:
+    """Who is told of alerts, and how many notices reached them, wait, or were given up."""
+    return queries.channels(fleet.store)
+
+
 @router.get("/{number}")
 def get_alert(fleet: RunningFleet, _caller: CallerName, number: Number) -> dict[str, Any]:
     """Which devices, since when, what changed and what to do; what happened to it, and who was told."""

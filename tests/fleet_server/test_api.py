@@ -46,7 +46,7 @@ def test_operation_ids_are_stable_names(client: httpx.Client) -> None:
         "command_alert", "command_rollout", "create_rollout", "explain_rollout", "get_alert",
         "get_decision", "get_device", "get_health",
         "get_metrics", "get_overview", "get_rollout", "get_tags", "get_version", "list_alerts",
-        "list_decisions", "list_devices", "list_drift", "list_events", "list_latencies",
+        "list_channels", "list_decisions", "list_devices", "list_drift", "list_events", "list_latencies",
         "list_models", "list_rollouts", "list_scores", "list_telemetry", "publish_bundle",
         "set_tags",
     ]  # fmt: skip
