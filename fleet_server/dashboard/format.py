@@ -160,6 +160,12 @@ def message(text: str) -> str:
     return f"{words(what)}{colon}{words(why(rest)) if rest else ''}".replace("->", "\N{RIGHTWARDS ARROW}")
 
 
+def happening(event: Row) -> str:
+    """What an event says; those of alerts quote names, which are left alone."""
+    said = str(event["message"])
+    return said if event["kind"] == "alert" else message(said)
+
+
 def headline(alert: Row) -> str:
     """What an alert says. Only rollouts speak in states and reasons; names of channels are left alone."""
     said = str(alert["message"])

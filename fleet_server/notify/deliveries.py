@@ -6,6 +6,7 @@ waits on a channel: the newest, for it says how the alert is now.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,8 +17,10 @@ from fleet_server import alerts, counters
 from fleet_server.alerts import Alert, AlertKind, Severity
 from fleet_server.notify.routing import Routing, is_urgent, wants
 from fleet_server.store import Row, first, only
+from wire.errors import WireError
 from wire.messages import AlertNotice, decode, encode
 
+log = logging.getLogger(__name__)
 MOST_READ: Final = 500
 KEPT: Final = 10_000
 """Deliveries, of all channels together, that are over."""
@@ -28,8 +31,8 @@ def take_in(db: Database, routing: Routing, dashboard_url: str, now: float) -> N
     known = first(db, "SELECT read_id FROM alert_channels WHERE name = ?", (routing.name,))
     rows = _open_now(db) if known is None else _after(db, known["read_id"])
     for row in rows:
-        notice = decode(AlertNotice, row["body"].encode())
-        if wants(routing, notice):
+        notice = _read(row)
+        if notice is not None and wants(routing, notice):
             url = f"{dashboard_url}/alerts/{notice.alert}" if dashboard_url else ""
             _queue(db, routing, replace(notice, url=url), now)
     if known is None:
@@ -115,6 +118,15 @@ def complain(db: Database, channel: str, message: str, now: float) -> None:
         advice="see: tinyfleet alert channels; alerts themselves are all in: tinyfleet alert list",
     )
     alerts.raise_alert(db, now, alert)
+
+
+def _read(row: Row) -> AlertNotice | None:
+    """None when it is not what it should be: one such notice must not hold up all that come after it."""
+    try:
+        return decode(AlertNotice, row["body"].encode())
+    except WireError as error:
+        log.error("notice %s: %s", row["id"], error.message)
+        return None
 
 
 def _open_now(db: Database) -> list[Row]:

@@ -157,6 +157,8 @@ def test_the_api_lists_shows_and_changes_alerts(client: httpx.Client, fleet) -> 
     assert old_keys <= drift.keys()
     assert client.get("/api/v1/alerts", params={"limit": 1}).json()[0]["kind"] == "outlier"
     assert client.get("/api/v1/alerts", params={"state": "later"}).status_code == 422
+    measured = 'tinyfleet_alerts{kind="drift",severity="warning",state="open"} 1.0'
+    assert measured in client.get("/metrics").text
     url = f"/api/v1/alerts/{number}"
     known = client.post(f"{url}/acknowledge", json={"note": "on it"}).json()
     assert (known["state"], known["changed_by"], known["note"]) == ("acknowledged", "admin", "on it")

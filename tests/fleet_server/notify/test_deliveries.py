@@ -213,3 +213,9 @@ def test_an_alert_of_any_kind_can_be_told(desk: Desk) -> None:
         alert = Alert(kind=kind, key="x", severity=Severity.INFO, subject="fleet", message="m")
         desk.store.write(lambda db, alert=alert: alerts.raise_alert(db, desk.now, alert))
     assert len(desk.send()) == len(AlertKind)
+
+
+def test_a_notice_that_cannot_be_read_holds_up_no_other(desk: Desk) -> None:
+    desk.see(devices=("not a name of a device",))
+    good = desk.see(key="good")
+    assert desk.send() == [(good, "opened")]
