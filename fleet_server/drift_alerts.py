@@ -10,7 +10,7 @@ import numpy as np
 from sqlite_utils import Database
 
 from fleet_server import alerts, drift_keeper
-from fleet_server.alerts import Alert
+from fleet_server.alerts import Alert, AlertKind, Severity
 from fleet_server.drift import statistics
 from fleet_server.drift.statistics import Kind, Names
 from fleet_server.drift_keeper import Examined
@@ -18,7 +18,11 @@ from fleet_server.store import first
 from wire.manifest import decode_manifest
 
 _TOLD: Final = 3
-_SEVERITY: Final[Mapping[Kind, str]] = {"inputs": "warning", "answers": "warning", "accuracy": "critical"}
+_SEVERITY: Final[Mapping[Kind, Severity]] = {
+    "inputs": Severity.WARNING,
+    "answers": Severity.WARNING,
+    "accuracy": Severity.CRITICAL,
+}
 _WHAT: Final[Mapping[Kind, str]] = {
     "inputs": "{n} devices get other inputs than they used to",
     "answers": "{n} devices answer otherwise than they used to",
@@ -50,7 +54,7 @@ def _drift(db: Database, found: Examined) -> Alert:
     what = _WHAT[kind].format(n=len(recent))
     changed = _changed(db, found)
     return Alert(
-        kind="drift",
+        kind=AlertKind.DRIFT,
         key=f"{model}/{kind}",
         severity=_SEVERITY[kind],
         subject=f"model {model}",
@@ -83,7 +87,7 @@ def _changed(db: Database, found: Examined) -> str:
 def _tell_outliers(db: Database, found: Examined, now: float) -> None:
     key = f"{found.key.model}/inputs"
     if not found.outliers:
-        alerts.resolve(db, now, "outlier", key, "no device differs from the others any more")
+        alerts.resolve(db, now, AlertKind.OUTLIER, key, "no device differs from the others any more")
         return
     names = _names(db, found)
     told = [
@@ -92,9 +96,9 @@ def _tell_outliers(db: Database, found: Examined, now: float) -> None:
     ]
     changed = "; ".join(told).replace(" from ", ", others ").replace(" to ", ", it ")
     alert = Alert(
-        kind="outlier",
+        kind=AlertKind.OUTLIER,
         key=key,
-        severity="warning",
+        severity=Severity.WARNING,
         subject=f"model {found.key.model}",
         message=f"{found.key.model}: {len(found.outliers)} devices were never like the others: {changed}"[
             :240

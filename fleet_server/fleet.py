@@ -13,12 +13,18 @@ from typing import Self
 from fleet_server import drift_tick, rollout_driver, tokens
 from fleet_server.bridge import Bridge
 from fleet_server.broker import Broker, open_broker
+from fleet_server.device_filter import parse
 from fleet_server.director import Director, open_director
 from fleet_server.drift import policy as drift_policy
 from fleet_server.drift.policy import DriftPolicy
 from fleet_server.membership import Filters, by_tags
+from fleet_server.notify import settings as notify_settings
+from fleet_server.notify.sender import Sender
+from fleet_server.notify.settings import NotifySettings
 from fleet_server.registry import Registry, open_registry
 from fleet_server.settings import Settings
+from fleet_server.silence_watch import Policy as SilencePolicy
+from fleet_server.silence_watch import Watch
 from fleet_server.store import Store
 
 log = logging.getLogger(__name__)
@@ -41,6 +47,7 @@ class Fleet:
         self.settings = settings
         self._parts = ExitStack()
         self._stopping = threading.Event()
+        self._silence = Watch(SilencePolicy(settings.silent_after_s, settings.silent_where), self.filters)
         self._clock = threading.Thread(target=self._tick_until_stopped, name="rollouts", daemon=True)
 
     def start(self) -> Self:
@@ -60,6 +67,9 @@ class Fleet:
     def _open(self, parts: ExitStack) -> None:
         settings = self.settings
         self.drift = drift_policy.read(settings.drift_file) if settings.drift_file else DriftPolicy()
+        if settings.silent_where is not None:
+            parse(settings.silent_where)
+        notify = notify_settings.read(settings.notify_file) if settings.notify_file else None
         self.director = open_director(settings.trust_dir, timedelta(days=settings.assignment_days))
         self.store = Store(settings.data_dir / "fleet.db")
         parts.callback(self.store.close)
@@ -71,6 +81,17 @@ class Fleet:
         self.bridge = Bridge(self.store, self.registry, self.broker.url)
         self.bridge.start()
         parts.callback(self.bridge.stop)
+        if notify is not None:
+            parts.callback(self._open_sender(notify).stop)
+
+    def _open_sender(self, notify: NotifySettings) -> Sender:
+        name = self.settings.notify_file.name if self.settings.notify_file else ""
+        channels = notify_settings.open_channels(notify, name, self.broker.url)
+        for channel in channels:
+            log.info("alerts are told by %s (%s)", channel.routing.name, channel.shown)
+        sender = Sender(self.store, channels, notify.dashboard_url or "", self.settings.tick_s)
+        sender.start()
+        return sender
 
     def _tick_until_stopped(self) -> None:
         renewed_at = 0.0
@@ -90,4 +111,5 @@ class Fleet:
             self.store.write(lambda db: self.director.renew(db, now))
         self.bridge.publish_pending()
         self.bridge.publish_asks()
+        self._silence.tick(self.store, now, listening=self.bridge.connected)
         drift_tick.tick(self.store, self.drift, now)

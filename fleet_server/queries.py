@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from fleet_server import tags
+from fleet_server import alert_rows, tags
 from fleet_server.device_filter import Expression, matches
 from fleet_server.rollout_state import Rollout
 from fleet_server.store import Row, Store
@@ -231,13 +231,52 @@ def device_windows(store: Store, device: str, limit: int = 50) -> list[Row]:
     return [_window(row["received_at"], msgspec.json.decode(row["payload"], type=Telemetry)) for row in rows]
 
 
-def alerts(store: Store, state: str | None = None, limit: int = 200) -> list[Row]:
-    """Alerts, newest first; those of one state, or all."""
+def alerts(store: Store, state: str | None = None, limit: int = 200, kind: str | None = None) -> list[Row]:
+    """Alerts, newest first; those of one state or kind, or all."""
     rows = store.rows(
-        "SELECT * FROM alerts WHERE ?1 IS NULL OR state = ?1 ORDER BY id DESC LIMIT ?2",
-        (state, min(limit, MAX_PAGE)),
+        """SELECT * FROM alerts WHERE (?1 IS NULL OR state = ?1) AND (?3 IS NULL OR kind = ?3)
+           ORDER BY id DESC LIMIT ?2""",
+        (state, min(limit, MAX_PAGE), kind),
     )
     return [{**row, "devices": msgspec.json.decode(row["devices"])} for row in rows]
+
+
+def alert(store: Store, number: int) -> Row:
+    """One alert with what happened to it and to whom that was told, newest first; NotFoundError."""
+    row = store.read(lambda db: alert_rows.row_of(db, number))
+    deliveries = store.rows(
+        """SELECT channel, notice, event, state, queued_at, due_at, attempts, settled_at, detail
+           FROM alert_deliveries WHERE alert = ? ORDER BY id DESC LIMIT 50""",
+        (number,),
+    )
+    return {
+        **row,
+        "devices": msgspec.json.decode(row["devices"]),
+        "history": events_of(store, f"alert {number}"),
+        "deliveries": deliveries,
+    }
+
+
+def alert_counts(store: Store) -> dict[str, int]:
+    """Alerts by state."""
+    return {
+        row["state"]: row["n"] for row in store.rows("SELECT state, count(*) AS n FROM alerts GROUP BY 1")
+    }
+
+
+def channels(store: Store) -> list[Row]:
+    """Who is told of alerts: how many notices each channel has taken, waits for, and never got."""
+    return store.rows(
+        """SELECT c.name, c.delivered, c.given_up, count(d.id) AS waiting, min(d.queued_at) AS waiting_since,
+                  ifnull(max(d.attempts), 0) AS attempts,
+                  (SELECT detail FROM alert_deliveries l WHERE l.channel = c.name AND l.state = 'waiting'
+                   ORDER BY l.attempts DESC, l.id LIMIT 1) AS detail,
+                  (SELECT max(settled_at) FROM alert_deliveries l
+                   WHERE l.channel = c.name AND l.state = 'delivered') AS delivered_at
+           FROM alert_channels c
+           LEFT JOIN alert_deliveries d ON d.channel = c.name AND d.state = 'waiting'
+           GROUP BY c.name ORDER BY c.name"""
+    )
 
 
 def open_alerts(store: Store, limit: int = 10) -> list[Row]:

@@ -29,6 +29,8 @@ def store_status(db: Database, status: Status, now: float) -> Outcome:
         return Outcome.STALE
     if same_boot and status.session < known["session"]:
         return Outcome.STALE
+    if same_boot and status.session == known["session"] and status.state == known["presence"]:
+        return Outcome.DUPLICATE  # retained, sent again by the broker: nobody was heard
     db.execute(
         "UPDATE devices SET presence = ?, session = ?, status_boot = ?, seen_at = ? WHERE device = ?",
         (status.state, status.session, status.boot, now, status.device),
@@ -99,7 +101,9 @@ def _device(db: Database, device: str, now: float) -> Row:
     db.execute(
         "INSERT OR IGNORE INTO devices (device, first_seen_at, seen_at) VALUES (?, ?, ?)", (device, now, now)
     )
-    return only(db, "SELECT session, status_boot, boot, seq FROM devices WHERE device = ?", (device,))
+    return only(
+        db, "SELECT presence, session, status_boot, boot, seq FROM devices WHERE device = ?", (device,)
+    )
 
 
 def _update_attempt(db: Database, report: Reported, now: float) -> None:

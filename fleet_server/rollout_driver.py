@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 from sqlite_utils import Database
 
-from fleet_server import alerts, counters, events, gatekeeper, membership
+from fleet_server import counters, events, gatekeeper, membership, rollout_alerts
 from fleet_server.director import Director
 from fleet_server.draw import draw
 from fleet_server.facts import facts, reach
@@ -101,6 +101,7 @@ def change(
             f"{before.state} -> {after.state}" if after.state is not before.state else _changed(before, after)
         )
         events.record(db, now, "rollout", f"rollout {rollout_id}", f"{what}{_said_by(by)}")
+        rollout_alerts.attended(db, after, now)
     return after
 
 
@@ -129,6 +130,7 @@ def tick(
             log.exception("rollout %s", row["id"])
             _report_broken(db, row["id"], error, now)
         else:
+            rollout_alerts.mended(db, row["id"], now)
             changed += [after] if moved else []
     return changed
 
@@ -193,8 +195,7 @@ def _claimable(fact: Fact, claimed: set[str]) -> Fact:
 
 def _report_broken(db: Database, rollout_id: int, error: Exception, now: float) -> None:
     counters.ROLLOUT_ERRORS.inc()
-    subject, message = f"rollout {rollout_id}", f"cannot be moved on: {str(error)[:200]}"
-    _alarm(db, now, "critical", subject, message)
+    rollout_alerts.broken(db, rollout_id, error, now)
 
 
 def _save(db: Database, rollout: Rollout, *, active: bool) -> None:
@@ -238,22 +239,4 @@ def _tell(db: Database, before: Rollout, after: Rollout, now: float) -> None:
         events.record(db, now, "rollout", subject, f"{before.state} -> {after.state}: {after.reason}")
     elif before.reason != after.reason and after.reason:
         events.record(db, now, "rollout", subject, after.reason)
-        _alarm(db, now, "warning", subject, after.reason)
-    bundle = f"{after.bundle.model} v{after.bundle.version}"
-    if after.state is RolloutState.ROLLING_BACK and before.state is not after.state:
-        _alarm(db, now, "critical", subject, f"{bundle} stopped: {after.reason}")
-    if after.state is RolloutState.PAUSED and before.state is not after.state:
-        _alarm(db, now, "warning", subject, f"{bundle} paused: {after.reason}")
-
-
-def _alarm(db: Database, now: float, severity: str, subject: str, message: str) -> None:
-    advice = f"see why: tinyfleet {subject.replace(' ', ' explain ')}"
-    alert = alerts.Alert(
-        kind="rollout",
-        key=f"{subject}: {message}",
-        severity=severity,
-        subject=subject,
-        message=message,
-        advice=advice,
-    )
-    alerts.raise_alert(db, now, alert)
+    rollout_alerts.tell(db, before, after, now)

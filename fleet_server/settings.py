@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from fleet_server.loopback import is_loopback
 
 
 class Settings(BaseSettings):
@@ -28,21 +29,20 @@ class Settings(BaseSettings):
     """How often rollouts are looked at, seconds."""
     drift_file: Path | None = None
     """TOML file with what counts as drift; None: see fleet_server.drift.policy."""
+    notify_file: Path | None = None
+    """TOML file with who is told of alerts, see docs/alerts.md; None: nobody."""
+    silent_after_s: float = Field(default=86400.0, ge=0)
+    """A device that says nothing for so long is an alert; 0: never."""
+    silent_where: str | None = None
+    """A filter (docs/filters.md): which devices should never be silent for long. None: all."""
     assignment_days: int = Field(default=7, ge=1, le=365)
     """Life of a signed assignment; it is signed again when half of it is over."""
 
     @field_validator("host")
     @classmethod
     def _loopback_only(cls, host: str) -> str:
-        if host == "localhost" or _is_loopback(host):
+        if is_loopback(host):
             return host
         raise ValueError(
             "only loopback addresses are served without TLS; put a TLS proxy in front and keep 127.0.0.1"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

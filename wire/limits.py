@@ -23,3 +23,5 @@ MAX_CLASSES: Final = 256
 MAX_CHANNELS: Final = 64
 #: Most output values of one golden vector set.
 MAX_GOLDEN_BYTES: Final = 1024 * 1024
+#: Most devices that the notice of an alert names; it counts the others.
+MAX_NAMED_DEVICES: Final = 32

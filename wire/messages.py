@@ -7,9 +7,18 @@ from typing import Annotated, Final, Literal, TypeVar
 import msgspec
 
 from wire.errors import WireError
-from wire.limits import MAX_CLASSES, MAX_PAYLOAD_BYTES
+from wire.limits import MAX_CLASSES, MAX_NAMED_DEVICES, MAX_PAYLOAD_BYTES
 from wire.sketch import CONFIDENCE_BINS, ChannelSketch, Count, Histogram, TensorSketch
-from wire.states import NumericsFamily, Presence, Reason, UpdateState
+from wire.states import (
+    AlertEvent,
+    AlertKind,
+    AlertState,
+    NumericsFamily,
+    Presence,
+    Reason,
+    Severity,
+    UpdateState,
+)
 
 # \Z and not $, which would let a newline through at the end.
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")]
@@ -24,6 +33,8 @@ LatencyClock = Literal["device", "emulated", "host"]
 """device: measured on it; emulated: estimated cycles of an emulated core at the board's clock; host: of the
 machine that simulates the device, which says nothing of the board."""
 Detail = Annotated[str, msgspec.Meta(max_length=240)]
+Line = Annotated[str, msgspec.Meta(max_length=128)]
+Paragraph = Annotated[str, msgspec.Meta(max_length=1000)]
 OpName = Annotated[str, msgspec.Meta(max_length=64)]
 PreprocessingKind = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,32}\Z")]
 """Of wire.preprocess, or of a newer release."""
@@ -167,6 +178,46 @@ class Telemetry(Message, frozen=True, kw_only=True):
         """Decoding turns the ValueError into a WireError."""
         if not self.correct <= self.labelled <= self.n:
             raise ValueError("correct, labelled and n do not rise")
+
+
+class AlertNotice(Message, frozen=True, kw_only=True):
+    """Topic ``alerts/{kind}``, and the body of a webhook: an alert as it has become."""
+
+    id: Name
+    """The same each time that this notice is sent; another for each notice of any server."""
+    server: Name
+    alert: Count
+    """Its number on the server."""
+    event: AlertEvent
+    at_unix_s: Seconds
+    by: Line = ""
+    """Who acknowledged or resolved it: the name of a token, or ``the server``."""
+    note: Paragraph = ""
+    """What they said."""
+    kind: AlertKind
+    key: Annotated[str, msgspec.Meta(max_length=200)]
+    """One alert of a kind and a key is open or acknowledged at a time."""
+    state: AlertState
+    severity: Severity
+    """The worst that it was since it opened."""
+    subject: Line
+    """``fleet``, ``rollout N``, ``model NAME`` or ``device ID``."""
+    message: Paragraph
+    opened_at_unix_s: Seconds
+    since_unix_s: Seconds
+    """Since when it is so, as far as is known; it may have been noticed later."""
+    count: Count
+    """How often it was seen."""
+    reopened: Count = 0
+    """How often it came back soon after it was resolved."""
+    devices: Annotated[tuple[Name, ...], msgspec.Meta(max_length=MAX_NAMED_DEVICES)] = ()
+    device_count: Count = 0
+    """All of them, also those that are not named."""
+    changed: Paragraph = ""
+    advice: Paragraph = ""
+    """What to do."""
+    url: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    """Its page in the dashboard, where the server was told its address."""
 
 
 T = TypeVar("T", bound=Message)

@@ -123,3 +123,52 @@ class StageState(StrEnum):
     SOAKING = "soaking"
     PASSED = "passed"
     FAILED = "failed"
+
+
+class AlertKind(StrEnum):
+    """What sort of thing is wrong."""
+
+    ROLLOUT = "rollout"
+    DRIFT = "drift"
+    OUTLIER = "outlier"
+    """Devices that are unlike the others of their kind."""
+    DATA_QUALITY = "data_quality"
+    SILENT = "silent"
+    DELIVERY = "delivery"
+    """Notices of alerts that do not reach who should get them."""
+
+
+class AlertState(StrEnum):
+    """Whether anybody has to do something about it."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    """Somebody knows, and it is not over."""
+    RESOLVED = "resolved"
+
+
+class AlertEvent(StrEnum):
+    """What became of an alert that somebody should know."""
+
+    OPENED = "opened"
+    UPDATED = "updated"
+    """More devices, or something else has changed."""
+    ESCALATED = "escalated"
+    """It has become more severe; who acknowledged it knew less."""
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+    """It was over for a short while only."""
+
+
+class Severity(StrEnum):
+    """How soon somebody has to do something."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """Higher is worse."""
+        return list(Severity).index(self)

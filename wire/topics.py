@@ -6,6 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 from wire.errors import WireError
+from wire.states import AlertKind
 
 PREFIX: Final = "tinyfleet/v1"
 SERVER_STATE: Final = f"{PREFIX}/server/state"
@@ -57,6 +58,11 @@ def manifest(digest: str) -> str:
 def chunk(digest: str, index: int) -> str:
     """Topic of the ``index``-th chunk of the bundle ``digest``."""
     return f"{PREFIX}/a/{check_digest(digest)}/c/{index}"
+
+
+def alert(kind: AlertKind) -> str:
+    """Topic of the notices of one kind of alert; ``+`` in place of it subscribes to all."""
+    return f"{PREFIX}/alerts/{AlertKind(kind)}"
 
 
 def parse_device(topic: str) -> DeviceTopic:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from sqlite_utils import Database
 
 from fleet_server import alerts, drift_alerts, queries
-from fleet_server.alerts import State
+from fleet_server.alerts import AlertKind, State
 from fleet_server.api.access import CallerName, Number, RunningFleet
 from fleet_server.store import Row
 
@@ -29,16 +29,23 @@ def list_alerts(
     fleet: RunningFleet,
     _caller: CallerName,
     state: State | None = None,
+    kind: AlertKind | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> list[dict[str, Any]]:
     """Alerts, newest first."""
-    return queries.alerts(fleet.store, state, limit)
+    return queries.alerts(fleet.store, state, limit, kind)
+
+
+@router.get("/channels")
+def list_channels(fleet: RunningFleet, _caller: CallerName) -> list[dict[str, Any]]:
+    """Who is told of alerts, and how many notices reached them, wait, or were given up."""
+    return queries.channels(fleet.store)
 
 
 @router.get("/{number}")
 def get_alert(fleet: RunningFleet, _caller: CallerName, number: Number) -> dict[str, Any]:
-    """Which devices, since when, what changed and what to do."""
-    return fleet.store.read(lambda db: alerts.show(db, number))
+    """Which devices, since when, what changed and what to do; what happened to it, and who was told."""
+    return queries.alert(fleet.store, number)
 
 
 @router.post("/{number}/{command}")

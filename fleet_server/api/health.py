@@ -38,4 +38,9 @@ def get_metrics(fleet: RunningFleet) -> Response:
     counters.DEVICES.clear()
     for row in fleet.store.rows("SELECT presence, version, count(*) AS n FROM devices GROUP BY 1, 2"):
         counters.DEVICES.labels(row["presence"], str(row["version"] or "none")).set(row["n"])
+    counters.ALERTS.clear()
+    for row in fleet.store.rows(
+        "SELECT kind, severity, state, count(*) AS n FROM alerts WHERE state != 'resolved' GROUP BY 1, 2, 3"
+    ):
+        counters.ALERTS.labels(row["kind"], row["severity"], row["state"]).set(row["n"])
     return Response(generate_latest(counters.REGISTRY), media_type=CONTENT_TYPE_LATEST)

@@ -11,7 +11,15 @@ from nicegui import core, ui
 from starlette.routing import Match, Mount
 from starlette.types import Scope
 
-from fleet_server.dashboard import device_page, fleet_page, model_page, rollout_page, rollouts_page
+from fleet_server.dashboard import (
+    alert_page,
+    alerts_page,
+    device_page,
+    fleet_page,
+    model_page,
+    rollout_page,
+    rollouts_page,
+)
 from fleet_server.dashboard.access import FLEET, nowhere
 from fleet_server.dashboard.style import FAVICON
 from fleet_server.fleet import Fleet
@@ -46,6 +54,8 @@ def mount(app: FastAPI, fleet: Fleet) -> None:
         "/rollouts": rollouts_page.page,
         "/rollouts/{number}": rollout_page.page,
         "/models": model_page.page,
+        "/alerts": alerts_page.page,
+        "/alerts/{number}": alert_page.page,
         "/devices/{device}": device_page.page,
         "/{path:path}": nowhere,
     }

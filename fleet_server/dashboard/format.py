@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
-from wire.states import Reason, RolloutState, StageState, UpdateState
+from fleet_server.store import Row
+from wire.states import AlertKind, AlertState, Reason, RolloutState, StageState, UpdateState
 
 NONE: Final = "\N{EN DASH}"
 _NBSP: Final = "\N{NO-BREAK SPACE}"
@@ -32,6 +35,7 @@ _REASONS: Final = {
     Reason.FELL_BACK: "fell back by itself",
     Reason.DEADLINE: "silent past its deadline",
 }
+_KIND: Final = re.compile(r"rollout \d+$|device .")
 _OK: Final = {
     UpdateState.CONFIRMED, UpdateState.SUCCEEDED, UpdateState.ALREADY_INSTALLED,
     RolloutState.FINISHED, StageState.PASSED,
@@ -53,6 +57,14 @@ _TONES: Final = {
     "online": "ok",
     "critical": "bad",
     "warning": "warn",
+    "info": "idle",
+    AlertState.OPEN: "bad",
+    AlertState.ACKNOWLEDGED: "warn",
+    AlertState.RESOLVED: "ok",
+    "delivered": "ok",
+    "waiting": "busy",
+    "expired": "bad",
+    "dropped": "bad",
 }
 
 
@@ -148,11 +160,40 @@ def message(text: str) -> str:
     return f"{words(what)}{colon}{words(why(rest)) if rest else ''}".replace("->", "\N{RIGHTWARDS ARROW}")
 
 
-def subject_href(subject: str) -> str:
-    """The page of what an alert or event is about: a rollout, or a device."""
-    kind, _, name = subject.partition(" ")
-    return (
-        f"/rollouts/{int(name)}"
-        if kind == "rollout" and name.isdecimal()
-        else f"/devices/{quote(subject, safe='')}"
-    )
+def happening(event: Row) -> str:
+    """What an event says; those of alerts quote names, which are left alone."""
+    said = str(event["message"])
+    return said if event["kind"] == "alert" else message(said)
+
+
+def headline(alert: Row) -> str:
+    """What an alert says. Only rollouts speak in states and reasons; names of channels are left alone."""
+    said = str(alert["message"])
+    return message(said) if alert["kind"] == AlertKind.ROLLOUT else said
+
+
+def subject(alert: Row) -> str:
+    """What an alert is about, as the text of a link; of the whole fleet or a model, the alert itself."""
+    about = str(alert["subject"])
+    return about if _KIND.match(about) else f"alert {alert['id']}"
+
+
+def subject_href(alert: Row) -> str:
+    """The page of what an alert is about: a rollout, a device, or else the alert's own."""
+    kind, _, name = str(alert["subject"]).partition(" ")
+    if kind == "rollout" and name.isdecimal():
+        return f"/rollouts/{int(name)}"
+    return f"/devices/{quote(name, safe='')}" if kind == "device" and name else f"/alerts/{alert['id']}"
+
+
+def advice(alert: Row) -> str:
+    """What to do, with the alert's number where it belongs."""
+    return str(alert["advice"]).replace("NUMBER", str(alert["id"]))
+
+
+def devices(names: Sequence[str], count: int, most: int = 6) -> str:
+    """Some names, and how many more there are; empty without any."""
+    if not count:
+        return ""
+    rest = count - len(names[:most])
+    return f"{many(count, 'device')}: {', '.join(names[:most])}" + (f" and {rest:,} more" if rest else "")

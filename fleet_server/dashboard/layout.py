@@ -13,7 +13,7 @@ from fleet_server.dashboard.parts import Chip, box, text
 from fleet_server.fleet import Fleet
 
 REFRESH_S: Final = 1.0
-_LINKS: Final = (("Fleet", "/"), ("Rollouts", "/rollouts"), ("Models", "/models"))
+_LINKS: Final = (("Fleet", "/"), ("Rollouts", "/rollouts"), ("Models", "/models"), ("Alerts", "/alerts"))
 S = TypeVar("S")
 
 

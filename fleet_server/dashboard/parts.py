@@ -143,7 +143,7 @@ class Feed:
         self._empty.visible = not events
         parts = self._items.sync([event["id"] for event in events])
         for event, (what, when, subject) in zip(events, parts, strict=True):
-            what.text, when.text = fmt.message(event["message"]), fmt.ago(event["at"], now)
+            what.text, when.text = fmt.happening(event), fmt.ago(event["at"], now)
             subject.text = event["subject"] if self._subjects else ""
 
     @staticmethod

@@ -88,8 +88,15 @@ _PARTS: Final = """
 .callout.row { display: grid; grid-template-columns: auto minmax(0, 1fr) auto auto; gap: 2px 16px;
   align-items: baseline;
   padding: 10px 16px; }
+.callout .more { grid-column: 2 / -1; display: flex; flex-direction: column; gap: 2px; }
+.callout .stack-tight { display: flex; flex-direction: column; gap: 2px; margin: 4px 0; }
+.names { display: flex; flex-wrap: wrap; gap: 4px 14px; font-size: 13px; overflow-wrap: anywhere; }
+.tabs { display: flex; flex-wrap: wrap; gap: 4px; }
+.tabs a { padding: 5px 12px; border-radius: 6px; color: var(--ink2); font-weight: 500; }
+.tabs a[aria-current] { background: var(--card); border: 1px solid var(--line); color: var(--ink); }
+@media (max-width: 600px) { .callout.row .more { grid-column: 1 / -1; } }
 @media (max-width: 600px) { .callout.row { grid-template-columns: auto 1fr auto; }
-  .callout.row .title { grid-column: 1 / -1; grid-row: 2; } .callout.row .note { text-align: right; } }
+  .callout.row .title { grid-column: 1 / -1; grid-row: 2; } .callout.row > .note { text-align: right; } }
 .callout .title { font-weight: 600; overflow-wrap: anywhere; }
 .bars, .feed { display: flex; flex-direction: column; gap: 8px; }
 .bar { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 2px 12px; font-size: 13px; }

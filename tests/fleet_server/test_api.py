@@ -55,9 +55,10 @@ def test_operation_ids_are_stable_names(client: httpx.Client) -> None:
         "ask_for_samples", "command_alert", "command_rollout", "create_rollout", "explain_rollout",
         "get_alert", "get_bundle_file", "get_decision", "get_device", "get_device_lineage", "get_health",
         "get_manifest", "get_metrics", "get_overview", "get_rollout", "get_sample_lineage",
-        "get_sample_request", "get_tags", "get_version", "label_sample", "list_alerts", "list_decisions",
-        "list_devices", "list_drift", "list_events", "list_latencies", "list_models", "list_rollouts",
-        "list_sample_requests", "list_samples", "list_scores", "list_telemetry", "publish_bundle",
+        "get_sample_request", "get_tags", "get_version", "label_sample", "list_alerts", "list_channels",
+        "list_decisions", "list_devices", "list_drift", "list_events", "list_latencies", "list_models",
+        "list_rollouts", "list_sample_requests", "list_samples", "list_scores", "list_telemetry",
+        "publish_bundle",
         "set_tags",
     ]  # fmt: skip
 

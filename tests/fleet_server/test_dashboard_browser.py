@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -15,10 +15,14 @@ from urllib.parse import quote, urlsplit
 import httpx
 import msgspec
 import pytest
+from msgspec.structs import replace
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from fleet_server.alerts import raise_alert
 from fleet_server.dashboard import format as fmt
+from fleet_server.store import Store
 from tests.fleet_server.fake_device import FakeDevice
+from tests.fleet_server.notify.receivers import ALERT
 from tinyfleet.client import Client
 from wire.manifest import MANIFEST_FILE, SIGNATURE_FILE
 from wire.states import Reason, UpdateState
@@ -39,7 +43,7 @@ class Served:
     """A server process with its client and its fake devices."""
 
     def __init__(self, url: str, data: Path, keys: Path) -> None:
-        self.url = url
+        self.url, self.data = url, data
         self.closing = ExitStack()
         token = (data / "admin.token").read_text().strip()
         self.client = self.closing.enter_context(Client(url, token))
@@ -59,6 +63,11 @@ class Served:
         (folder / MANIFEST_FILE).write_text(artifact.manifest)
         (folder / SIGNATURE_FILE).write_text(artifact.signature)
         self.client.push(folder)
+
+    def alert(self, **changes: object) -> int:
+        """An alert, as a part of the server would raise it."""
+        with closing(Store(self.data / "fleet.db")) as store:
+            return store.write(lambda db: raise_alert(db, time.time(), replace(ALERT, **changes)))
 
     def roll(self, version: int, **policy) -> int:
         body = {"model": "watch", "version": version, "stages": [0.5, 1.0], "soak_s": 0, **policy}
@@ -261,7 +270,12 @@ def test_markup_from_devices_and_addresses_is_shown_as_text(
         assert page.locator("img[src=x]").count() == 0
         assert page.evaluate("window.harmed") is None
     stray = browser.new_page(base_url=served.url)
-    for address in (f"/{quote(HTML, safe='')}", f"/devices/{quote(HTML, safe='')}", "/rollouts/99"):
+    for address in (
+        f"/{quote(HTML, safe='')}",
+        f"/devices/{quote(HTML, safe='')}",
+        "/rollouts/99",
+        "/alerts/99",
+    ):
         answer = stray.goto(address)
         assert answer is not None
         assert answer.status == 404
@@ -278,7 +292,9 @@ def test_every_page_fits_a_phone_and_follows_the_system_to_dark(
     number = served.roll(1)
     _confirm_all([device])
     page.set_viewport_size({"width": 390, "height": 844})
-    for address in ("/", "/rollouts", f"/rollouts/{number}", "/models", f"/devices/{device.name}"):
+    alert = served.alert(devices=(device.name,), message=f"drift of {'x' * 90}")
+    pages = ("/", "/rollouts", f"/rollouts/{number}", "/models", "/alerts", f"/alerts/{alert}")
+    for address in (*pages, f"/devices/{device.name}"):
         page.emulate_media(color_scheme="light")
         page.goto(address)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
@@ -286,6 +302,29 @@ def test_every_page_fits_a_phone_and_follows_the_system_to_dark(
         page.emulate_media(color_scheme="dark")
         expect(page.locator("body")).to_have_css("background-color", DARK)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), address
+
+
+def test_an_alert_is_told_whole_and_moves_when_somebody_takes_it_up(served: Served, page: Page) -> None:
+    page.goto("/")
+    number = served.alert(changed="mean of acc_x from 0 to 1", message=f"drift {HTML}")
+    callout = page.get_by_role("region", name="Open alerts")
+    for words in ("2 devices: a, b", "Changed: mean of acc_x from 0 to 1", "To do: look at one", HTML):
+        expect(callout).to_contain_text(words)
+    callout.get_by_role("link").click()
+    expect(page).to_have_title(f"Alert {number} · tinyfleet")
+    expect(page.get_by_role("link", name="a", exact=True)).to_have_attribute("href", "/devices/a")
+    expect(page.get_by_text(f"tinyfleet alert ack {number}")).to_be_visible()
+    served.client.post(f"/alerts/{number}/acknowledge", {"note": "on it"})
+    expect(page.locator(".head")).to_contain_text("acknowledged")
+    expect(page.locator(".callout")).to_contain_text("Acknowledged by admin: on it")
+    page.goto("/alerts")
+    expect(page.get_by_text("Nothing needs a person")).to_be_visible()
+    page.get_by_role("link", name="Acknowledged 1").click()
+    expect(_row(page, f"Alert {number}")).to_contain_text("drift")
+    served.client.post(f"/alerts/{number}/resolve")
+    expect(page.get_by_role("link", name="Resolved 1")).to_be_visible()
+    expect(_row(page, f"Alert {number}")).to_have_count(0)
+    assert page.evaluate("window.harmed") is None
 
 
 def test_the_models_page_has_the_field_beside_the_promise(

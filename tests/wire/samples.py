@@ -21,10 +21,29 @@ from wire.manifest import (
     digest_of,
     encode_manifest,
 )
-from wire.messages import Hardware, ModelRef, Reported, ServerState, Shadow, Status, Telemetry, encode
+from wire.messages import (
+    AlertNotice,
+    Hardware,
+    ModelRef,
+    Reported,
+    ServerState,
+    Shadow,
+    Status,
+    Telemetry,
+    encode,
+)
 from wire.samples import Sample, SampleRequest, encode_values, sign_request
 from wire.sketch import ChannelSketch, TensorSketch
-from wire.states import NumericsFamily, Presence, Reason, UpdateState
+from wire.states import (
+    AlertEvent,
+    AlertKind,
+    AlertState,
+    NumericsFamily,
+    Presence,
+    Reason,
+    Severity,
+    UpdateState,
+)
 
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
 EXPIRES = NOW + timedelta(days=7)
@@ -173,6 +192,30 @@ SAMPLE = Sample(
     shape=(2, 3),
     values=encode_values(np.array([[0.5, -1.25, 3.0], [0.0, 1e-3, -7.5]], np.float32)),
 )
+ALERT_NOTICE = AlertNotice(
+    id="3f9c21aa00d1e2f3-17",
+    server="3f9c21aa00d1e2f3",
+    alert=7,
+    event=AlertEvent.ACKNOWLEDGED,
+    at_unix_s=1798858800.5,
+    by="ann",
+    note="a firmware test, on it",
+    kind=AlertKind.DRIFT,
+    key="watch/inputs",
+    state=AlertState.ACKNOWLEDGED,
+    severity=Severity.WARNING,
+    subject="model watch",
+    message="watch: 12 devices get other inputs than they used to",
+    opened_at_unix_s=1798855200.0,
+    since_unix_s=1798851600.0,
+    count=3,
+    reopened=1,
+    devices=("kitchen-1", "kitchen-2"),
+    device_count=12,
+    changed="mean of acc_x from 0.1 to 1.2",
+    advice="look at one of them",
+    url="https://fleet.example.org/alerts/7",
+)
 
 #: What is compared with tests/golden/<name>.json, byte for byte.
 GOLDEN = {
@@ -184,6 +227,7 @@ GOLDEN = {
     "ask": ASK,
     "samples": encode(SAMPLE),
     "artifact": encode(ARTIFACT),
+    "alert-notice": encode(ALERT_NOTICE),
     "manifest": MANIFEST_BYTES,
     "root-image": IMAGE_ROOT,
     "root-director": DIRECTOR_ROOT,

@@ -13,7 +13,7 @@ from tests.wire.samples import GOLDEN
 from tests.wire.write_golden import FOLDER
 from wire import trust
 from wire.manifest import decode_manifest
-from wire.messages import Reported, ServerState, Status, Telemetry, decode
+from wire.messages import AlertNotice, Reported, ServerState, Status, Telemetry, decode
 from wire.samples import Sample
 
 CHANGED = (
@@ -27,6 +27,7 @@ MESSAGES = {
     "telemetry": (Telemetry, samples.TELEMETRY),
     "samples": (Sample, samples.SAMPLE),
     "artifact": (trust.Artifact, samples.ARTIFACT),
+    "alert-notice": (AlertNotice, samples.ALERT_NOTICE),
 }
 
 

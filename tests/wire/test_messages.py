@@ -12,16 +12,17 @@ from tests.wire.refusal import refusal
 from tests.wire.strategies import instances, nested, spoiled_bytes, spoiled_json, to_json
 from wire.errors import WireError
 from wire.limits import MAX_CHANNELS, MAX_CLASSES, MAX_PAYLOAD_BYTES, MAX_TELEMETRY_BYTES
-from wire.messages import Name, Reported, ServerState, Status, Telemetry, decode, encode
+from wire.messages import AlertNotice, Name, Reported, ServerState, Status, Telemetry, decode, encode
 from wire.sketch import ChannelSketch, TensorSketch
 from wire.trust import Artifact, Assignment
 
-KINDS = [ServerState, Status, Reported, Telemetry, Artifact, Assignment]
+KINDS = [ServerState, Status, Reported, Telemetry, AlertNotice, Artifact, Assignment]
 SAMPLES = {
     ServerState: samples.SERVER_STATE,
     Status: samples.STATUS,
     Reported: samples.REPORTED,
     Telemetry: samples.TELEMETRY,
+    AlertNotice: samples.ALERT_NOTICE,
     Artifact: samples.ARTIFACT,
     Assignment: samples.ASSIGNMENT,
 }

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.wire.refusal import refusal
 from wire import topics
 from wire.errors import WireError
+from wire.states import AlertKind
 
 ID = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", fullmatch=True)
 DIGEST = "ab" * 32
@@ -23,6 +24,7 @@ def test_every_topic_has_at_most_7_slashes(device, kind, index):
         topics.device(device, kind),
         topics.manifest(DIGEST),
         topics.chunk(DIGEST, index),
+        *map(topics.alert, AlertKind),
         *topics.REPORTS,
     ]
     for topic in made:

@@ -30,11 +30,18 @@ def command(
     ] = None,
     broker_port: Annotated[int | None, typer.Option(help="Port of the broker that is started here.")] = None,
     drift: Annotated[Path | None, typer.Option(help="TOML file with what counts as drift.")] = None,
+    notify: Annotated[
+        Path | None, typer.Option(help="TOML file with who is told of alerts (docs/alerts.md).")
+    ] = None,
+    silent_after_s: Annotated[
+        float | None, typer.Option(help="A device that says nothing for so long is an alert; 0: never.")
+    ] = None,
 ) -> None:
     """Run the fleet server with its dashboard."""
     given = {
         "data_dir": data, "trust_dir": trust, "host": host, "port": port, "broker_url": broker,
-        "broker_port": broker_port, "drift_file": drift,
+        "broker_port": broker_port, "drift_file": drift, "notify_file": notify,
+        "silent_after_s": silent_after_s,
     }  # fmt: skip
     settings = _settings({name: value for name, value in given.items() if value is not None})
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")

@@ -1,0 +1,158 @@
+"""Looks for silent devices, and keeps one alert a cause; it is resolved when all are back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from sqlite_utils import Database
+
+from fleet_server import alerts, tags
+from fleet_server.alerts import Alert, AlertKind, Severity
+from fleet_server.membership import Filters, by_tags
+from fleet_server.silence import Silence, attribute, gap_s
+from fleet_server.store import Row, Store
+
+LONGEST_LOOK_S: Final = 60.0
+_UPDATED_BEFORE_S: Final = 3600.0
+
+
+class Policy(NamedTuple):
+    """What counts as silent."""
+
+    after_s: float
+    """0: nothing does."""
+    where: str | None = None
+    """A filter: which devices should never be silent for long; None: all that ever said what they are."""
+
+
+class Watch:
+    """The clock of the looks. While the server itself hears nothing, nobody is blamed for silence."""
+
+    def __init__(self, policy: Policy, filters: Filters = by_tags) -> None:
+        self._policy, self._filters = policy, filters
+        self._listening_since: float | None = None
+        self._looked_at = 0.0
+
+    def tick(self, store: Store, now: float, *, listening: bool) -> None:
+        """Look when it is time to."""
+        policy = self._policy
+        if policy.after_s <= 0 or not listening:
+            self._listening_since = None
+            return
+        if self._listening_since is None:
+            self._listening_since = now
+        if now - self._looked_at < min(LONGEST_LOOK_S, policy.after_s / 20):
+            return
+        self._looked_at, heard_from = now, self._listening_since
+        store.write(lambda db: look(db, policy, heard_from, now, self._filters))
+
+
+def look(db: Database, policy: Policy, listening_since: float, now: float, filters: Filters) -> None:
+    """Find who is silent and who is back, and bring the alerts up to date."""
+    wanted: Callable[[Row], bool] = filters(db, policy.where) if policy.where else _everyone
+    fleet = [row for row in db.query("SELECT * FROM devices WHERE hardware IS NOT NULL") if wanted(row)]
+    kept = db.query("SELECT * FROM silences")
+    before = {row["device"]: Silence(row["cause"], row["since"]) for row in kept}
+    silent = {
+        row["device"]: row["seen_at"]
+        for row in fleet
+        if now - max(row["seen_at"], listening_since) > policy.after_s or _still(before, row)
+    }
+    after = attribute(before, silent, gap_s(policy.after_s))
+    _keep(db, before, after)
+    unresolved = {
+        key
+        for (key,) in db.execute(
+            "SELECT key FROM alerts WHERE kind = ? AND state != 'resolved'", (AlertKind.SILENT,)
+        )
+    }
+    gained = {silence.cause for device, silence in after.items() if before.get(device) != silence}
+    rows = {row["device"]: row for row in fleet}
+    causes = {silence.cause for silence in after.values()}
+    # What a person has resolved stays so, until more devices join those that he knows of.
+    for cause in sorted(causes & (gained | unresolved)):
+        group = [rows[device] for device, silence in sorted(after.items()) if silence.cause == cause]
+        alerts.raise_alert(db, now, _alert(db, cause, group, fleet))
+    for cause in sorted(unresolved - causes):
+        alerts.resolve(db, now, AlertKind.SILENT, cause, "every device was heard again")
+
+
+def _still(before: Mapping[str, Silence], row: Row) -> bool:
+    """Known to be silent, and not heard since: a server that has just begun to listen need not wait."""
+    known = before.get(row["device"])
+    return known is not None and known.since == row["seen_at"]
+
+
+def _keep(db: Database, before: dict[str, Silence], after: dict[str, Silence]) -> None:
+    db.conn.executemany("DELETE FROM silences WHERE device = ?", [(d,) for d in before.keys() - after.keys()])
+    db.conn.executemany(
+        "INSERT OR REPLACE INTO silences VALUES (?, ?, ?)",
+        [(device, *silence) for device, silence in after.items() if before.get(device) != silence],
+    )
+
+
+def _alert(db: Database, cause: str, group: Sequence[Row], fleet: Sequence[Row]) -> Alert:
+    names = tuple(row["device"] for row in group)
+    first, last = min(row["seen_at"] for row in group), max(row["seen_at"] for row in group)
+    one = len(group) == 1
+    most = len(group) >= 2 and 2 * len(group) >= len(fleet)
+    until = "" if one else f" and {_moment(last)}"
+    between = "last heard at" if one else "last heard between"
+    shared = _shared(db, group, fleet)
+    return Alert(
+        kind=AlertKind.SILENT,
+        key=cause,
+        severity=Severity.CRITICAL if most else Severity.WARNING,
+        subject=f"device {names[0]}" if one else "fleet",
+        message=f"{names[0] if one else f'{len(group)} devices'} silent since {_moment(first)}",
+        devices=names,
+        since=first,
+        changed="; ".join([f"{between} {_moment(first)}{until}", *shared]),
+        advice=f"check its power and network; see: tinyfleet device show {names[0]}"
+        if one
+        else "they fell silent together: look for what they share, such as power, network or an update",
+    )
+
+
+def _shared(db: Database, group: Sequence[Row], fleet: Sequence[Row]) -> list[str]:
+    """What all of the group have and not all of the fleet, and the update that they had just before."""
+    known = tags.read_all(db)
+    told = []
+    traits = [_traits(row, known.get(row["device"], {})) for row in group]
+    common = set.intersection(*traits) if len(group) > 1 else set()
+    if common:
+        everywhere = set.intersection(*(_traits(row, known.get(row["device"], {})) for row in fleet))
+        told = [f"all {trait}" for trait in sorted(common - everywhere)][:5]
+    return told + [
+        f"rollout {number} told {count} of {len(group)} to change in the hour before"
+        for number, count in _updates(db, group).most_common(1)
+    ]
+
+
+def _traits(row: Row, own: tags.Tags) -> set[str]:
+    running = {f"run {row['model']} v{row['version']}"} if row["model"] else set()
+    tagged = {f"tagged {name}={value}" for name, values in own.items() for value in values}
+    return {f"are {row['board']}", *running, *tagged}
+
+
+def _updates(db: Database, group: Sequence[Row]) -> Counter[Any]:
+    names = msgspec.json.encode([row["device"] for row in group]).decode()
+    rows = db.query(
+        """SELECT ifnull(a.rollout, a.restores) AS rollout, count(DISTINCT a.device) AS n
+           FROM assignments a JOIN devices d USING (device) JOIN json_each(?) j ON j.value = a.device
+           WHERE a.issued_at BETWEEN d.seen_at - ? AND d.seen_at + ? AND rollout IS NOT NULL GROUP BY 1""",
+        (names, _UPDATED_BEFORE_S, _UPDATED_BEFORE_S),
+    )
+    return Counter({row["rollout"]: row["n"] for row in rows})
+
+
+def _everyone(_row: Row) -> bool:
+    return True
+
+
+def _moment(unix_s: float) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
