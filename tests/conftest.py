@@ -1,5 +1,6 @@
 """What tests of several packages share: keys, one really trained run folder, and its signed bundle."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -49,3 +50,7 @@ def shared_models() -> Path:
     if not SHARED_MODELS.is_dir():
         pytest.skip("no third-party models: there is no ../shared/models beside the checkout")
     return SHARED_MODELS
+
+
+#: Minutes each; what they are made of has tests of its own, and ``make soak`` does the whole.
+collect_ignore = [] if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else ["test_demo_drift_end_to_end.py"]
