@@ -5,11 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from sqlite_utils import Database
 
 from fleet_server.store import Row, first
 from wire.errors import NotFoundError
 from wire.manifest import Manifest, decode_manifest
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """A source of recordings."""
+
+    kind: str
+    name: str
+    version: str = ""
+    licence: str = "unknown"
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """Samples of devices."""
+
+    samples: int
+    devices: list[str]
+    requests: list[int] = []
+    numbers: list[int] = []
+    alert: int | None = None
+
+
+class Data(msgspec.Struct, frozen=True, kw_only=True):
+    """A data set, as the trainer describes it in its run."""
+
+    name: str
+    digest: str
+    origins: list[Origin] = []
+    parent: str | None = None
+    field: Field | None = None
 
 
 def of_device(db: Database, device: str) -> dict[str, Any]:
@@ -99,9 +129,15 @@ def _of_data(db: Database, model: str, data: str) -> str | None:
 
 
 def _data(manifest: Manifest) -> dict[str, Any]:
+    """What the manifest says of the data set; empty when that is nothing, or not what we write."""
     run = manifest.lineage.get("run")
     found = run.get("data") if isinstance(run, dict) else None
-    return found if isinstance(found, dict) else {}
+    try:
+        known = msgspec.convert(found, Data)
+    except msgspec.ValidationError:
+        return {}
+    said: dict[str, Any] = msgspec.to_builtins(known)
+    return said
 
 
 def _field(data: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from fastapi import Request
 
-from fleet_server import queries
+from fleet_server import lineage, queries
 from fleet_server.dashboard import charts
 from fleet_server.dashboard import format as fmt
 from fleet_server.dashboard.access import fleet_of, serve
@@ -48,6 +48,13 @@ _WINDOWS = (
     Column("clock", "Measured with", wide=True),
     Column("errors", "Errors", right=True, wide=True),
 )
+_LINEAGE = (
+    Column("what", "Version"),
+    Column("data", "Trained on data set"),
+    Column("origins", "From", wide=True),
+    Column("field", "With samples from the field", wide=True),
+    Column("seed", "Seed", right=True, wide=True),
+)
 
 
 class Snapshot(NamedTuple):
@@ -56,6 +63,8 @@ class Snapshot(NamedTuple):
     now: float
     device: Row
     windows: list[Row]
+    lineage: list[dict[str, Any]]
+    """The version that it runs, and those whose data that one's extends."""
 
 
 async def page(request: Request, device: str) -> None:
@@ -75,10 +84,12 @@ class DeviceView:
     def load(self) -> Snapshot:
         """NotFoundError when the device was never seen."""
         device = queries.device(self._store, self._device)
-        return Snapshot(time.time(), device, queries.device_windows(self._store, self._device))
+        windows = queries.device_windows(self._store, self._device)
+        chain = self._store.read(lambda db: lineage.of_device(db, self._device))["chain"]
+        return Snapshot(time.time(), device, windows, chain)
 
     def build(self, _refresh: Callable[[], Awaitable[None]]) -> None:
-        """Headline, facts, then attempts beside accuracy, then windows."""
+        """Headline, facts, attempts beside accuracy, lineage, then windows."""
         with box("head"):
             text(self.title, tag="h1")
             self._presence, self._seen = Chip(), text(classes="note")
@@ -88,6 +99,8 @@ class DeviceView:
             with card("Update attempts, newest first"):
                 self._attempts = Table(_ATTEMPTS, key="sequence", empty="It was never told to run anything")
             self._accuracy = charts.Chart("Accuracy by window", "No labelled windows yet.")
+        with card("What its model was made of"):
+            self._lineage = Table(_LINEAGE, key="key", empty="It runs no model yet")
         with card("Newest telemetry windows"):
             self._windows = Table(_WINDOWS, key="key", empty="No telemetry yet")
 
@@ -98,6 +111,7 @@ class DeviceView:
         self._seen.text = f"last seen {fmt.ago(device['seen_at'], now)}"
         self._facts.show(_facts(device, now))
         self._attempts.show([_attempt(row, now) for row in device["attempts"]])
+        self._lineage.show([_link(link) for link in snapshot.lineage])
         self._windows.show([_window(row, now) for row in snapshot.windows[:20]])
         self._accuracy.show(charts.windows(snapshot.windows))
 
@@ -138,6 +152,20 @@ def _attempt(row: Row, now: float) -> dict[str, Any]:
         "downloaded": fmt.size(row["downloaded_bytes"]),
         "took": fmt.span(confirmed - row["issued_at"]) if confirmed else fmt.NONE,
         "issued": fmt.ago(row["issued_at"], now),
+    }
+
+
+def _link(link: dict[str, Any]) -> dict[str, Any]:
+    data = link["data"]
+    field = data.get("field") or {}
+    origins = [f"{each['name']} {each['version']}".strip() for each in data.get("origins", ())]
+    return {
+        "key": link["digest"],
+        "what": fmt.version(link["model"], link["version"]),
+        "data": f"{data['name']} {data['digest'][:12]}" if data else "its author did not say",
+        "origins": ", ".join(origins) or fmt.NONE,
+        "field": f"{field['samples']} of {len(field['devices'])} devices" if field else fmt.NONE,
+        "seed": fmt.NONE if link["seed"] is None else str(link["seed"]),
     }
 
 
