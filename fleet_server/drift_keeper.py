@@ -140,9 +140,7 @@ def _outliers(detector: Detector, key: Key) -> list[tuple[str, Outlier]]:
         return []
     names = sorted(complete)
     usual = np.array([np.mean([look.values for look in complete[d].baseline], axis=0) for d in names])
-    # The histogram's bins say the same again, in more comparisons.
-    channels = usual[:, : statistics.channel_statistics(key.size)]
-    return [(names[found.device], found) for found in outliers(channels)]
+    return [(names[found.device], found) for found in outliers(usual)]
 
 
 def _devices(db: Database, key: Key) -> list[dict[str, Any]]:

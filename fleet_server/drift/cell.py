@@ -54,17 +54,16 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
         """See profile.inputs; empty when the device says nothing of its inputs."""
         if not self.inputs.n:
             return ()
-        histogram = self.tensor.histogram if self.tensor else (0,) * TENSOR_BINS
-        parts = (np.array(part, np.float64) for part in (self.inputs.mean, self.inputs.std, histogram))
-        found = profile.inputs(*parts)
-        return tuple(found.tolist())
+        mean, std = (np.array(part, np.float64) for part in (self.inputs.mean, self.inputs.std))
+        return tuple(profile.inputs(mean, std).tolist())
 
     def answer_values(self) -> tuple[float, ...]:
         """See profile.answers; empty without an answer."""
         if not sum(self.confidence):
             return ()
-        found = profile.answers(np.array(self.classes, np.float64), np.array(self.confidence, np.float64))
-        return tuple(found.tolist())
+        tensor = self.tensor.histogram if self.tensor else (0,) * TENSOR_BINS
+        parts = (np.array(part, np.float64) for part in (tensor, self.classes, self.confidence))
+        return tuple(profile.answers(*parts).tolist())
 
     def accuracy_values(self, least: int) -> tuple[float, ...]:
         """See profile.accuracy; empty with fewer labels than ``least``."""

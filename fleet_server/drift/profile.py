@@ -12,18 +12,17 @@ Floats = NDArray[np.float64]
 _STILL: Final = 1e-6
 
 
-def inputs(mean: Floats, std: Floats, histogram: Floats) -> Floats:
-    """What the sensor gave: mean and log spread of each channel (..., c), shares of the histogram (..., b).
+def inputs(mean: Floats, std: Floats) -> Floats:
+    """What the sensor gave, whichever model reads it: mean and log spread of each channel (..., c)."""
+    return np.concatenate([mean, np.log(np.maximum(std, _STILL))], axis=-1)
 
-    Gain, offset, noise and orientation move the former; what they miss of
-    the distribution's shape, the latter.
+
+def answers(tensor: Floats, classes: Floats, confidence: Floats) -> Floats:
+    """What one version was given and said: shares of its int8 inputs, classes and confidence, each (..., k).
+
+    The int8 inputs depend on the version's own normalisation and scale.
     """
-    return np.concatenate([mean, np.log(np.maximum(std, _STILL)), shares(histogram)], axis=-1)
-
-
-def answers(classes: Floats, confidence: Floats) -> Floats:
-    """What the model said: shares of its classes (..., k) and of its confidence (..., b)."""
-    return np.concatenate([shares(classes), shares(confidence)], axis=-1)
+    return np.concatenate([shares(tensor), shares(classes), shares(confidence)], axis=-1)
 
 
 def accuracy(correct: Floats, labelled: Floats) -> Floats:

@@ -22,19 +22,10 @@ class Names:
 
     def __init__(self, channels: Sequence[str], classes: Sequence[str], kind: Kind, size: int) -> None:
         """``size``: of the statistics' vector, which tells how many there are."""
-        n_classes = size - CONFIDENCE_BINS if kind == "answers" else len(classes)
+        n_classes = size - TENSOR_BINS - CONFIDENCE_BINS if kind == "answers" else len(classes)
+        n_channels = size // 2 if kind == "inputs" else len(channels)
         self.classes = _named(classes, n_classes, "class")
-        n_channels = channel_statistics(size) // 2 if kind == "inputs" else len(channels)
         self.channels = _named(channels, n_channels, "channel")
-
-
-def _named(names: Sequence[str], wanted: int, what: str) -> tuple[str, ...]:
-    return tuple(names) if len(names) == wanted else tuple(f"{what} {place}" for place in range(wanted))
-
-
-def channel_statistics(size: int) -> int:
-    """How many of so many ``inputs`` statistics are of channels; the others are of the histogram."""
-    return size - TENSOR_BINS
 
 
 def values(kind: Kind, cell: Cell) -> tuple[float, ...]:
@@ -56,16 +47,20 @@ def describe(kind: Kind, place: int, usual: float, now: float, names: Names) -> 
     channels = len(names.channels)
     if place < channels:
         return f"mean of {names.channels[place]} from {usual:.3g} to {now:.3g}"
-    if place < 2 * channels:
-        times = math.exp(max(-50.0, min(50.0, now - usual)))
-        return f"spread of {names.channels[place - channels]} times {times:.2g}"
-    low = 16 * (place - 2 * channels) - 128
-    return f"inputs of {low} to {low + 15} from {profile.share(usual):.0%} to {profile.share(now):.0%}"
+    times = math.exp(max(-50.0, min(50.0, now - usual)))
+    return f"spread of {names.channels[place - channels]} times {times:.2g}"
 
 
 def _answer(place: int, names: Names) -> str:
-    classes = names.classes
-    if place < len(classes):
-        return classes[place]
-    low = 10 * (place - len(classes))
-    return f"confidence {low} to {low + 10} %"
+    if place < TENSOR_BINS:
+        low = 256 // TENSOR_BINS * place - 128
+        return f"int8 inputs of {low} to {low + 256 // TENSOR_BINS - 1}"
+    place -= TENSOR_BINS
+    if place < len(names.classes):
+        return names.classes[place]
+    low = 100 // CONFIDENCE_BINS * (place - len(names.classes))
+    return f"confidence {low} to {low + 100 // CONFIDENCE_BINS} %"
+
+
+def _named(names: Sequence[str], wanted: int, what: str) -> tuple[str, ...]:
+    return tuple(names) if len(names) == wanted else tuple(f"{what} {place}" for place in range(wanted))

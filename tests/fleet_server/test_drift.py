@@ -31,6 +31,7 @@ class Field:
         self.turned: set[str] = set()
         self.version = 1
         self.accuracy = 0.9
+        self.tensor = TensorSketch(histogram=(500,) * 16, low=3, high=4)
 
     def window(self, name: str, **changes: object) -> Telemetry:
         self.seq += 1
@@ -43,7 +44,7 @@ class Field:
             duration_s=WINDOW_S, n=40, latency_clock="device", latency={70: 40}, latency_sum_us=44_000,
             labelled=40, correct=correct, classes=[correct, 40 - correct], confidence=[0] * 8 + [40, 0],
             inputs=sketch_channels(mean, (1.0, 2.0 + abs(self.rng.normal(scale=0.05))), 4000),
-            tensor=TensorSketch(histogram=(500,) * 16, low=3, high=4),
+            tensor=self.tensor,
         )  # fmt: skip
         return msgspec.structs.replace(window, **changes)
 
@@ -110,6 +111,8 @@ def test_a_resolved_alert_comes_again_only_with_a_new_change(field: Field) -> No
 def test_another_version_answers_otherwise_without_drift(field: Field) -> None:
     field.live(20)
     field.version, field.accuracy = 2, 0.6
+    # Another version has another scale: the same readings become other int8 values.
+    field.tensor = TensorSketch(histogram=(8000, *(0,) * 15), low=900, high=0)
     field.live(20)
     assert field.alerts() == []
 

@@ -17,7 +17,6 @@ from fleet_server.drift.detector import Detector, measure, step
 from fleet_server.drift.policy import DriftPolicy
 from fleet_server.drift.yardstick import Look
 from tinyfleet.bench.wearers import Habits, Plant, Wearer, remounted, reports, scaled, wearers
-from wire.sketch import TENSOR_BINS
 
 Say = Callable[[str], None]
 DEVICES: Final = 50
@@ -169,7 +168,7 @@ def examine(values: NDArray[np.float64], hit: frozenset[int]) -> Ending:
         if after.drifting and alarm is None and (not hit or look >= _ONSET):
             alarm = look
     soon = {device for device, look in found.items() if look < _ONSET + _NAMED_WITHIN}
-    usual = values[:, : POLICY.baseline, :-TENSOR_BINS].mean(axis=1)
+    usual = values[:, : POLICY.baseline].mean(axis=1)
     return Ending(
         alarm=alarm,
         changed=changed,

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from fleet_server.drift import profile
 from trainer.data.dataset import Dataset
-from wire.sketch import TENSOR_BINS
 
 Floats = NDArray[np.float64]
 
@@ -93,7 +92,7 @@ def reports(
                 found[device, late:end] = turned.mean(axis=1)
     mean, square = found[:, :, 0], found[:, :, 1]
     std = np.sqrt(np.maximum(square - np.square(mean), 0.0))
-    return profile.inputs(mean, std, np.zeros((devices, looks, TENSOR_BINS)))
+    return profile.inputs(mean, std)
 
 
 def remounted(degrees: float, axis: str, channels: int = 6) -> Floats:
