@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ class Prepared:
 
 def prepare(task: str | Task, groups: int | Sequence[str] | None = None) -> Prepared:
     """Load, split and cut; ``groups``: how many of the train groups, or which. InputError, NotFoundError."""
-    source, task = (task, find(task)) if isinstance(task, str) else (task.name, task)
+    source, task = (_anywhere(task), find(task)) if isinstance(task, str) else (task.name, task)
     dataset = task.load()
     split = choose(dataset.groups, validation=task.validation, test=task.test, train=groups)
     windows = cut(dataset, task.window, task.stride)
@@ -77,3 +78,8 @@ def prepare(task: str | Task, groups: int | Sequence[str] | None = None) -> Prep
         indices=indices,
         parts={name: windows.take(index) for name, index in indices.items()},
     )
+
+
+def _anywhere(source: str) -> str:
+    """A path that means the same from another folder; names are left alone."""
+    return str(Path(source).absolute()) if "/" in source or source.startswith(".") else source
