@@ -2,8 +2,10 @@
 
 The model answers [normal, anomaly], so that devices, gates and the converter treat it as any other one.
 The last layer adds the squared errors up and compares the sum with a threshold, which is the error that
-a stated share of the validation's normal windows exceeds. After quantisation: FULLY_CONNECTED, SUB, MUL,
-SOFTMAX.
+a stated share of the validation's normal windows exceeds. Each value's error is first scaled by that of
+the threshold and clipped at six times it: without, one outlier's square would set the int8 range, and
+three of 256 steps would be left for everything else. After quantisation: FULLY_CONNECTED, SUB, CONV_2D,
+MUL, SOFTMAX.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from trainer.recipes.recipe import Trial
 KINDS = ("series", "table")
 LABELS = ("normal", "anomaly")
 """In this order; the second is never trained on."""
+QUANTISATIONS = ("int8",)
+"""Fine-tuning by classes has nothing to learn from where only the normal is known."""
 _STEEPNESS = 4.0
 """Logits between an error of nothing and the threshold: at 0, the anomaly's probability is 2 %."""
 
@@ -46,11 +50,15 @@ def build(keras: Any, shape: tuple[int, ...], classes: int, hyper: Hyperparamete
     code = layers.Dense(hyper.code, activation="relu", name="code")(hidden)
     hidden = layers.Dense(hyper.width, activation="relu", name="decoder")(code)
     again = layers.Dense(size, name="reconstruction")(hidden)
-    error = layers.Subtract(name="difference")([flat, again])
-    squared = layers.Multiply(name="squared")([error, error])
+    error = layers.Reshape((size, 1), name="values")(layers.Subtract(name="difference")([flat, again]))
+    # Above and below side by side, so that one ReLU6 clips both.
+    sides = layers.Conv1D(2, 1, use_bias=False, trainable=False, name="scaled")(error)
+    sides = layers.ReLU(6.0, name="clipped")(sides)
+    squared = layers.Flatten(name="sides")(layers.Multiply(name="squared")([sides, sides]))
     answer = layers.Dense(2, activation="softmax", name="decision", trainable=False)(squared)
     model = keras.Model(window, answer, name="autoencoder")
-    _decide(model, size, 1.0)
+    _scale(model, 1.0)
+    _decide(model, 1.0)
     return network.compiled(keras, model, hyper)
 
 
@@ -83,16 +91,29 @@ def fit(
         callbacks=[stop, keras.callbacks.LambdaCallback(on_epoch_end=report)],
     )
     found = again.predict(validation.x[validation.y == 0], verbose=0, batch_size=256)
-    errors = np.square(judged - found).mean(axis=1)
-    threshold = float(np.quantile(errors, 1 - hyper.false_positive_rate))
-    _decide(model, normal.shape[1], max(threshold, 1e-9))
-    progress(f"threshold {threshold:.4g}: exceeded by {hyper.false_positive_rate:.1%} of normal windows")
+    usual = _exceeded(np.square(judged - found), hyper)
+    _scale(model, usual**-0.5)
+    threshold = _exceeded(np.square(np.clip((judged - found) * usual**-0.5, -6, 6)), hyper)
+    _decide(model, threshold)
+    progress(
+        f"threshold {usual * threshold:.4g}: exceeded by {hyper.false_positive_rate:.1%} of normal windows"
+    )
     return len(history.history["loss"])
 
 
-def _decide(model: Any, size: int, threshold: float) -> None:
-    """Logits of -2 and 2 for no error, equal at the threshold."""
-    slope = np.full(size, _STEEPNESS / 2 / threshold / size)
+def _exceeded(squares: NDArray[np.float32], hyper: Hyperparameters) -> float:
+    """The mean of (n, values) that the stated share of the n is above."""
+    return max(float(np.quantile(squares.mean(axis=1), 1 - hyper.false_positive_rate)), 1e-9)
+
+
+def _scale(model: Any, factor: float) -> None:
+    model.get_layer("scaled").set_weights([np.array([[[factor, -factor]]], np.float32)])
+
+
+def _decide(model: Any, threshold: float) -> None:
+    """Logits of 2 and -2 for no error, equal at the threshold of the mean of scaled squares."""
+    sides = model.get_layer("decision").input.shape[-1]
+    slope = np.full(sides, _STEEPNESS / 2 / threshold / (sides // 2))
     bias = _STEEPNESS / 2
     model.get_layer("decision").set_weights(
         [np.stack([-slope, slope], axis=1).astype(np.float32), np.array([bias, -bias], np.float32)]

@@ -52,6 +52,11 @@ class Recipe:
         return tuple(getattr(self.module, "KINDS", ()))
 
     @property
+    def quantisations(self) -> tuple[str, ...] | None:
+        """Forms that a model of it can take; None for all."""
+        return getattr(self.module, "QUANTISATIONS", None)
+
+    @property
     def searchable(self) -> bool:
         """Whether it has a space."""
         return callable(getattr(self.module, "space", None))
@@ -135,7 +140,7 @@ def complaint(file: Path, error: BaseException) -> InputError:
         if Path(trace.tb_frame.f_code.co_filename) == file:
             at = trace.tb_lineno
         trace = trace.tb_next
-    words = " ".join(str(error).split())[:200]
+    words = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())[:200]
     where = file.name if at is None else f"{file.name}, line {at}"
     return InputError("bad_recipe", f"{where}: {type(error).__name__}: {words}", "mend the recipe")
 

@@ -46,7 +46,7 @@ def export(folder: Path, uri: str, *, samples: bool = False) -> Exported:
     try:
         return _send(MlflowClient(tracking_uri=uri), folder, record, uri, samples)
     except MlflowException as error:
-        words = " ".join(str(error).split())[:200]
+        words = " ".join(str(error).split()).split(". ")[0][:200]
         raise LinkError("mlflow", f"MLflow: {words}", "such as --mlflow sqlite:///mlflow.db") from error
 
 

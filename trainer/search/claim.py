@@ -45,7 +45,11 @@ class Claim:
                 "wait for it, or share a study with --storage and another --out",
             ) from error
         self._file = file
-        return self._name(file)
+        try:
+            return self._name(file)
+        except InputError:
+            file.close()
+            raise
 
     def _check(self) -> None:
         if self._folder.exists() and not (self._folder / FILE).exists() and any(self._folder.iterdir()):

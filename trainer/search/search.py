@@ -88,7 +88,10 @@ def _settings(wish: Wish, data: Prepared, recipe: Recipe) -> Settings:
     unknown = sorted(set(wish.minimise) - set(COSTS))
     if unknown:
         raise InputError("unknown_cost", f"there is no {unknown[0]!r} to minimise", f"use {', '.join(COSTS)}")
-    kind = data.dataset.schema.kind
+    kind, allowed = data.dataset.schema.kind, recipe.quantisations
+    forms = tuple(each for each in wish.quantisations if allowed is None or each in allowed)
+    if not forms:
+        raise InputError("no_form", f"a model of {recipe.name} can only be {', '.join(allowed or ())}", "")
     return Settings(
         source=wish.source,
         data_digest=data.dataset.digest,
@@ -101,7 +104,7 @@ def _settings(wish: Wish, data: Prepared, recipe: Recipe) -> Settings:
         limits=msgspec.structs.replace(wish.limits, known=tuple(wish.minimise)),
         minimise=tuple(wish.minimise),
         preprocessing=() if "preprocessing" in wish.fixed else preparing.CHOICES[kind],
-        quantisations=tuple(wish.quantisations),
+        quantisations=forms,
         seed=wish.seed,
         packages=identity.packages(),
     )

@@ -49,7 +49,11 @@ def explained(storage: str) -> Iterator[None]:
             "bad_storage", f"--storage: no URL that is known ({kind})", "such as sqlite:///study.db"
         ) from error
     except ImportError as error:
-        raise InputError("no_driver", f"--storage {kind} needs {error.name}", "pip install it") from error
+        raise InputError(
+            "no_driver",
+            f"--storage {kind}: its database driver is not installed",
+            "pip install the one that SQLAlchemy uses for it, such as psycopg2-binary for postgresql",
+        ) from error
     except (StorageInternalError, SQLAlchemyError, OSError) as error:
         words = " ".join(str(error).split())[:160]
         raise StoreError("no_storage", f"cannot open the study: {words}", "check --storage") from error
