@@ -1,7 +1,8 @@
 """One trial, in a process of its own: build, measure, and only if it fits, train and measure again.
 
 The process is ``trainer.search.worker``. It builds the network, leaves an untrained run folder and waits;
-memory and latency do not depend on what is learnt, so a network that does not fit is never trained.
+memory and latency hardly depend on what is learnt (16 bytes and 0.1 % were seen), so a network that does
+not fit is never trained. One that does is measured again.
 """
 
 from __future__ import annotations

@@ -27,15 +27,16 @@ from wire.errors import FleetError
 
 _MOST_WINDOWS: Final = 64
 """Of an untrained network's calibration: its ranges mean nothing."""
+Tell = Callable[[bytes], object]
 
 
-def trial(folder: Path) -> None:
+def trial(folder: Path, tell: Tell) -> None:
     """See above."""
     job = msgspec.json.decode((folder / JOB_FILE).read_bytes(), type=Job)
     data = prepare(job.source, _wanted(job))
     begun = training.begin(data, training.chosen(data, job.recipe), job.hyperparameters, job.seed)
     _leave_untrained(begun, folder / UNTRAINED)
-    _say(BUILT)
+    tell(BUILT)
     if sys.stdin.buffer.readline() != TRAIN:
         return
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -83,11 +84,6 @@ def _wanted(job: Job) -> int | list[str] | None:
     return list(job.wanted_groups) if isinstance(job.wanted_groups, tuple) else job.wanted_groups
 
 
-def _say(line: bytes) -> None:
-    sys.stdout.buffer.write(line)
-    sys.stdout.buffer.flush()
-
-
 def _end_with_parent() -> None:
     while sys.stdin.buffer.read(1):
         pass
@@ -96,9 +92,14 @@ def _end_with_parent() -> None:
 
 def main(work: str, folder: Path, *args: str) -> int:
     """The exit code; a FleetError is left in ``failure.json``."""
-    works: dict[str, Callable[..., None]] = {"trial": trial, "score": score}
+    parent = os.dup(1)
+    # What a recipe prints goes to the log, and fills no pipe that nobody reads.
+    os.dup2(2, 1)
     try:
-        works[work](folder, *map(Path, args))
+        if work == "trial":
+            trial(folder, lambda line: os.write(parent, line))
+        else:
+            score(folder, *map(Path, args))
     except FleetError as error:
         (folder / FAILURE_FILE).write_bytes(described(error))
         return 1
@@ -107,6 +108,6 @@ def main(work: str, folder: Path, *args: str) -> int:
 
 if __name__ == "__main__":
     code = main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])
-    # The thread that waits for the parent holds standard input's lock.
     sys.stdout.flush()
+    # The thread that waits for the parent holds standard input's lock.
     os._exit(code)

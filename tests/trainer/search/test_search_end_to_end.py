@@ -37,13 +37,14 @@ def test_end_to_end_a_network_that_does_not_fit_is_measured_and_never_trained(st
     assert "not trained: rpi-pico: latency of" in heard
 
 
-def test_end_to_end_what_the_weights_are_moves_memory_not_at_all_and_latency_little(study):
+def test_end_to_end_what_is_learnt_moves_memory_and_latency_hardly_at_all(study):
     trained = [row for row in study[1]["trials"] if row["trained"]]
     assert trained
     for row in trained:
         for name, after in row["measured"]["boards"].items():
             before = row["untrained"]["boards"][name]
-            assert before["ram_bytes"] == after["ram_bytes"]
+            # Two of TFLM's steps of 16 bytes.
+            assert abs(before["ram_bytes"] - after["ram_bytes"]) <= 32
             assert before["latency_ms"] == pytest.approx(after["latency_ms"], rel=0.01)
 
 
