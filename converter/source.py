@@ -41,6 +41,7 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, Any] = {}
     split: dict[str, Any] = {}
     seed: int | None = None
+    recipe: dict[str, Any] = {}
     hyperparameters: dict[str, Any] = {}
     packages: dict[str, str] = {}
     metrics: dict[str, Any] = {}
@@ -196,6 +197,7 @@ def _from_run(folder: Path, calibration: Path | None, evaluation: Path | None) -
                 "data": run.data,
                 "split": run.split,
                 "seed": run.seed,
+                "recipe": run.recipe,
                 "hyperparameters": run.hyperparameters,
                 "packages": run.packages,
             },

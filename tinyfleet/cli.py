@@ -15,6 +15,7 @@ from wire.errors import ExitCode, FleetError
 NOUNS: Final = {
     "demo": "Run the whole loop on this machine: train, convert, sign, roll out, watch.",
     "train": "Train a model for a task into a run folder.",
+    "runs": "List, compare, reproduce and export what was trained.",
     "convert": "Quantise a model, measure it and make a signed bundle.",
     "inspect": "Tell what a .tflite is, what is wrong with it and where it fits.",
     "bundle": "Show, sign and verify bundles.",
@@ -42,6 +43,7 @@ EXTRAS: Final = {
     "flash": "flash",
     "inspect": "convert",
     "retrain": "train,convert",
+    "runs": "train",
     "sim": "sim",
     "train": "train",
     "trust": "trust",

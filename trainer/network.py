@@ -1,17 +1,18 @@
-"""The network: a small 1-D CNN whose int8 form needs only operators that TFLM has."""
+"""What networks of all recipes share: the hyperparameters of a fit, and how a classifier is compiled."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 
 class Hyperparameters(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that shapes the network and its fit, the seed aside."""
+    """Everything that shapes a network and its fit, the seed aside; recipes add fields of their own."""
 
     width: int = 16
-    """Filters of the first convolution; the others have twice as many."""
+    """Filters or units of the first layer."""
     dropout: float = 0.3
     epochs: int = 40
     patience: int = 10
@@ -20,31 +21,29 @@ class Hyperparameters(msgspec.Struct, frozen=True, kw_only=True):
     learning_rate: float = 2e-3
     field_weight: float = 1.0
     """How many times a window that devices sent from the field counts in the loss."""
+    preprocessing: str = "standardise-v1"
+    """One of ``trainer.preparing``'s kinds."""
 
 
-def build(keras: Any, shape: tuple[int, int], classes: int, hyper: Hyperparameters) -> Any:
-    """A compiled model of (length, channels) -> class probabilities.
+def classifier(keras: Any, name: str, stack: Sequence[Any], hyper: Hyperparameters) -> Any:
+    """The layers of ``stack``, the last a softmax, as a compiled model."""
+    return compiled(keras, keras.Sequential(list(stack), name=name), hyper)
 
-    After quantisation: RESHAPE, CONV_2D, MEAN, FULLY_CONNECTED, SOFTMAX.
-    """
-    layers = keras.layers
-    stack = [keras.Input(shape, name="window")]
-    for index, (filters, kernel) in enumerate([(hyper.width, 7), (2 * hyper.width, 5), (2 * hyper.width, 5)]):
-        stack += [
-            layers.Conv1D(filters, kernel, strides=2, padding="same", use_bias=False, name=f"conv{index}"),
-            # Keras' default of .99 leaves stale statistics after so few batches.
-            layers.BatchNormalization(momentum=0.9, name=f"norm{index}"),
-            layers.ReLU(name=f"relu{index}"),
-        ]
-    stack += [
-        layers.GlobalAveragePooling1D(name="pool"),
-        layers.Dropout(hyper.dropout, name="dropout"),
-        layers.Dense(classes, activation="softmax", name="probabilities"),
-    ]
-    model = keras.Sequential(stack, name="cnn1d")
+
+def compiled(keras: Any, model: Any, hyper: Hyperparameters) -> Any:
+    """``model`` for whole-number classes and Adam."""
     model.compile(
         optimizer=keras.optimizers.Adam(hyper.learning_rate),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
     return model
+
+
+def normalised(keras: Any, name: str) -> list[Any]:
+    """Batch normalisation, folded into the layer before when quantised, and ReLU."""
+    # Keras' default momentum of .99 leaves stale statistics after so few batches.
+    return [
+        keras.layers.BatchNormalization(momentum=0.9, name=f"norm{name}"),
+        keras.layers.ReLU(name=f"relu{name}"),
+    ]

@@ -68,7 +68,7 @@ def test_the_next_version_is_better_on_field_data_and_says_what_it_was_made_of(
         "numbers": sorted(sample.number for sample in gathered.train), "devices": ["mcu-1", "mcu-3"],
     }  # fmt: skip
     trained = msgspec.json.decode((Path(made.run) / "run.json").read_bytes(), type=Run)
-    assert trained.hyperparameters.field_weight > 1
+    assert trained.hyperparameters["field_weight"] > 1
     assert {"field/mcu-1", "field/mcu-3"} <= set(trained.split["train"].groups)
     assert not {"field/mcu-2", "field/mcu-4"} & set(trained.split["train"].groups)
     assert set(trained.split["test"].groups) == {"8", "9", "10"}

@@ -17,10 +17,9 @@ from tinyfleet.client import Client
 from tinyfleet.retrain import gate
 from tinyfleet.retrain.gathering import Gathered, Say
 from trainer import run as runs
-from trainer.data.field import FieldSample
-from trainer.network import Hyperparameters
+from trainer.data.field import MAX_DEVICES, MAX_NUMBERS, Extension, FieldSample, Record
 from trainer.tasks import find
-from trainer.training import Extension, train
+from trainer.training import train
 from wire.errors import InputError, NotFoundError
 from wire.manifest import MODEL_FILE, Manifest, decode_manifest
 
@@ -103,25 +102,33 @@ def retrain(
 ) -> Retrained:
     """Train, convert and judge; RefusedError when the candidate is not better where it has to be."""
     name = held.manifest.model
-    record = runs.Field(
+    record = Record(
         fleet=fleet,
         alert=alert,
         requests=(gathered.request,),
         samples=len(gathered.train),
-        numbers=tuple(sorted(sample.number for sample in gathered.train))[: runs.MAX_NUMBERS],
-        devices=tuple(sorted({sample.device for sample in gathered.train}))[: runs.MAX_DEVICES],
+        numbers=tuple(sorted(sample.number for sample in gathered.train))[:MAX_NUMBERS],
+        devices=tuple(sorted({sample.device for sample in gathered.train}))[:MAX_DEVICES],
     )
     task = find(held.run["task"])
     windows = int(held.run["split"]["train"]["windows"])
-    hyper = msgspec.convert(held.run["hyperparameters"], Hyperparameters)
+    known = held.run["hyperparameters"]
     weight = max(1.0, round(_FIELD_SHARE / (1 - _FIELD_SHARE) * windows / len(gathered.train), 2))
-    hyper = msgspec.structs.replace(hyper, field_weight=weight, epochs=epochs or hyper.epochs)
+    hyper = {**known, "field_weight": weight, "epochs": epochs or known["epochs"]}
+    recipe = held.run.get("recipe", {})
+    if recipe.get("own"):
+        raise InputError(
+            "own_recipe",
+            f"{name} v{held.manifest.version} was made by a recipe of your own",
+            "train its next version where that is, and convert it",
+        )
     folder, out = work / "run", work / "bundle"
     made = train(
         task,
         folder,
         seed=int(held.run["seed"]),
         hyper=hyper,
+        recipe=recipe.get("name"),
         field=Extension(gathered.train, record),
         progress=say,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +15,9 @@ from wire.manifest import digest_of
 
 #: Groups of field samples are called so, and then by their device: they are nobody who is held out.
 FIELD: Final = "field/"
+#: What a run says of its samples goes into the manifest, and is bounded.
+MAX_NUMBERS: Final = 2000
+MAX_DEVICES: Final = 32
 
 
 class FieldSample(NamedTuple):
@@ -24,6 +28,28 @@ class FieldSample(NamedTuple):
     device: str
     number: int
     """Of the sample on its server."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run says of its field samples."""
+
+    fleet: str
+    """The server that gathered them."""
+    alert: int | None
+    requests: tuple[int, ...]
+    """Numbers of the requests for samples."""
+    samples: int
+    numbers: tuple[int, ...]
+    """Of the samples on that server: the first MAX_NUMBERS of them."""
+    devices: tuple[str, ...]
+    """That they are from: the first MAX_DEVICES of them."""
+
+
+class Extension(NamedTuple):
+    """Field samples, and where they are from."""
+
+    samples: Sequence[FieldSample]
+    record: Record
 
 
 def extend(dataset: Dataset, samples: Sequence[FieldSample], fleet: str) -> Dataset:

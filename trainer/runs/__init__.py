@@ -1,0 +1,1 @@
+"""Runs after they were made: found, compared, made again, and told to other tools."""
