@@ -84,7 +84,8 @@ def see(
     if before is None or ((over := _over_for(before, now)) is not None and over >= reopen_within_s):
         fresh = Standing(alert=alert, opened_at=now, seen_at=now, since=since)
         return Change(fresh, AlertEvent.OPENED, devices)
-    gained = tuple(device for device in devices if device not in set(before.alert.devices))
+    known = set(before.alert.devices)
+    gained = tuple(device for device in devices if device not in known)
     after = replace(
         before,
         alert=replace(alert, severity=max(before.alert.severity, alert.severity, key=lambda s: s.rank)),

@@ -62,7 +62,7 @@ def _undone(db: Database, rollout: Rollout, message: str) -> Alert:
         devices=tuple(harmed),
         since=rollout.stage.started_at,
         changed=f"{named(rollout, rollout.current)}: {len(told)} devices were told, {len(harmed)} {what}; "
-        "each is given back what it ran before",
+        "they are given back what they ran before, where there was something",
         advice=f"see why: tinyfleet rollout explain {rollout.id}; then push a better version",
     )
 

@@ -6,7 +6,8 @@ and tomorrow, and a new outage is never hidden in the alert of an old one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Set
 from typing import Final, NamedTuple
 
 LONGEST_GAP_S: Final = 900.0
@@ -29,8 +30,13 @@ def gap_s(after_s: float) -> float:
     return min(LONGEST_GAP_S, max(SHORTEST_GAP_S, after_s / 10))
 
 
-def attribute(known: Mapping[str, Silence], silent: Mapping[str, float], gap_s: float) -> dict[str, Silence]:
-    """Give every silent device a cause; ``known`` ones that were not heard since keep theirs."""
+def attribute(
+    known: Mapping[str, Silence], silent: Mapping[str, float], gap_s: float, old_before: float = -math.inf
+) -> dict[str, Silence]:
+    """Give every silent device a cause; ``known`` ones that were not heard since keep theirs.
+
+    Those that are new, but were heard last before ``old_before``, share one: nobody watched when they left.
+    """
     found = {
         device: before
         for device, before in known.items()
@@ -39,11 +45,19 @@ def attribute(known: Mapping[str, Silence], silent: Mapping[str, float], gap_s: 
     spans: dict[str, tuple[float, float]] = {}
     for before in found.values():
         spans[before.cause] = _widened(spans.get(before.cause), before.since)
+    fresh, fresh_at = "", -math.inf
     for device, since in sorted(silent.items(), key=lambda item: (item[1], item[0])):
         if device in found:
             continue
-        cause = _near(spans, since, gap_s) or _fresh(spans, device, since)
-        spans[cause] = _widened(spans.get(cause), since)
+        at = max(since, old_before)
+        cause = _near(spans, since, gap_s)
+        if cause is not None:
+            spans[cause] = _widened(spans[cause], since)
+        elif fresh and at - fresh_at <= gap_s:
+            cause, fresh_at = fresh, at
+        else:
+            cause = fresh = _name(spans.keys() | {fresh}, device, since)
+            fresh_at = at
         found[device] = Silence(cause, since)
     return found
 
@@ -61,6 +75,6 @@ def _near(spans: Mapping[str, tuple[float, float]], since: float, gap_s: float) 
     return nearest if nearest is not None and distances[nearest] <= gap_s else None
 
 
-def _fresh(spans: Mapping[str, tuple[float, float]], device: str, since: float) -> str:
+def _name(taken: Set[str], device: str, since: float) -> str:
     """A device that comes and goes gives its cause the same name each time: its alert is opened again."""
-    return device if device not in spans else f"{device}@{since:.3f}"
+    return device if device not in taken else f"{device}@{since:.3f}"

@@ -63,6 +63,13 @@ def test_a_device_that_comes_back_and_goes_again_names_its_cause_as_before() -> 
     assert apart["a"].cause != apart["b"].cause
 
 
+def test_who_left_before_anybody_watched_shares_one_cause() -> None:
+    old = {f"d{i}": 1000.0 * i for i in range(50)}
+    found = attribute({}, {**old, "new": 90_000.0}, 10, old_before=80_000.0)
+    assert len({found[device].cause for device in old}) == 1
+    assert found["new"].cause not in {found[device].cause for device in old}
+
+
 def test_the_gap_follows_the_policy() -> None:
     assert [gap_s(after) for after in (1.0, 600.0, 86400.0)] == [1.0, 60.0, 900.0]
 

@@ -9,6 +9,7 @@ from aiosmtpd.controller import Controller
 
 from fleet_server import alerts, queries
 from fleet_server.alerts import State
+from fleet_server.notify import sender
 from fleet_server.notify.channel import Channel
 from fleet_server.notify.mail import Mail, MailSettings
 from fleet_server.notify.sender import Sender
@@ -35,14 +36,14 @@ def send(store: Store) -> Iterator[Callable]:
     started: list[Sender] = []
 
     def start(*channels: Channel) -> Sender:
-        sender = Sender(store, channels, poll_s=0.02)
-        sender.start()
-        started.append(sender)
-        return sender
+        made = Sender(store, channels, poll_s=0.02)
+        made.start()
+        started.append(made)
+        return made
 
     yield start
-    for sender in started:
-        sender.stop()
+    for each in started:
+        each.stop()
 
 
 @pytest.fixture
@@ -93,11 +94,11 @@ def test_a_server_that_stops_does_not_wait_for_who_hangs(
     store: Store, send: Callable, webhook: Callable
 ) -> None:
     with Drip(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 60) as drip:
-        sender = send(webhook(f"http://127.0.0.1:{drip.port}/", timeout_s=60))
+        started = send(webhook(f"http://127.0.0.1:{drip.port}/", timeout_s=60))
         see(store)
         until(lambda: drip.connections == 1, "it is asked")
         begin = time.monotonic()
-        sender.stop()
+        started.stop()
         assert time.monotonic() - begin < 5
     assert store.row("SELECT state FROM alert_deliveries")["state"] == "waiting"
     assert see(store, key="another") == 2, "the database still takes changes"
@@ -151,6 +152,20 @@ def test_an_alert_is_told_from_its_opening_to_its_end(
     assert [notice.event for notice in told] == ["opened", "acknowledged", "resolved"]
     assert (told[-1].by, told[-1].note) == ("ann", "because")
     assert len({notice.id for notice in told}) == 3
+
+
+def test_a_channel_that_fails_for_long_is_an_alert_until_it_works(
+    store: Store, send: Callable, webhook: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "COMPLAIN_AFTER_S", 0.0)
+    with Hook(*[503] * 8) as hook:
+        see(store)
+        send(webhook(hook.url))
+        until(lambda: queries.alerts(store, kind="delivery"), "somebody complains")
+        until(lambda: queries.alerts(store, "resolved", kind="delivery"), "it works again")
+    (complaint,) = queries.alerts(store, kind="delivery")
+    where = hook.url.removesuffix("/hook")
+    assert complaint["message"] == f"channel ops ({where}) does not take notices: answered 503"
 
 
 def test_a_channel_that_raises_anything_goes_on(
