@@ -131,9 +131,8 @@ class Study:
         if measured is None or measured.accuracy_int8 is None:
             return None
         costs = [measured.cost(name) for name in self._settings.minimise]
-        return (
-            None if None in costs else [measured.accuracy_int8, *(cost for cost in costs if cost is not None)]
-        )
+        known = [_resolved(cost) for cost in costs if cost is not None]
+        return [measured.accuracy_int8, *known] if len(known) == len(costs) else None
 
     def fail(self, number: int) -> None:
         """A trial of which nothing is known."""
@@ -157,6 +156,11 @@ class Study:
     def front(self) -> set[int]:
         """Numbers of the feasible trials that no other one beats in everything (Optuna's own word)."""
         return {trial.number for trial in self._study.best_trials}
+
+
+def _resolved(cost: float) -> float:
+    """Three digits: what is learnt moves the fourth, and that is no reason to be on the front."""
+    return float(f"{cost:.3g}")
 
 
 def _seed(seed: int, known: int) -> int:
