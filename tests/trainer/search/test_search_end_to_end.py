@@ -43,8 +43,8 @@ def test_end_to_end_what_is_learnt_moves_memory_and_latency_hardly_at_all(study)
     for row in trained:
         for name, after in row["measured"]["boards"].items():
             before = row["untrained"]["boards"][name]
-            # Two of TFLM's steps of 16 bytes.
-            assert abs(before["ram_bytes"] - after["ram_bytes"]) <= 32
+            # What is learnt decides how some constants are stored: a few of TFLM's steps of 16 bytes.
+            assert abs(before["ram_bytes"] - after["ram_bytes"]) <= 128
             assert before["latency_ms"] == pytest.approx(after["latency_ms"], rel=0.01)
 
 
