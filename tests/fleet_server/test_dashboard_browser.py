@@ -3,11 +3,12 @@
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -67,7 +68,10 @@ class Served:
     def alert(self, **changes: object) -> int:
         """An alert, as a part of the server would raise it."""
         with closing(Store(self.data / "fleet.db")) as store:
-            return store.write(lambda db: raise_alert(db, time.time(), replace(ALERT, **changes)))
+            while True:
+                # The server is a writer too: a snapshot that it has overtaken is refused at once.
+                with suppress(sqlite3.OperationalError):
+                    return store.write(lambda db: raise_alert(db, time.time(), replace(ALERT, **changes)))
 
     def roll(self, version: int, **policy) -> int:
         body = {"model": "watch", "version": version, "stages": [0.5, 1.0], "soak_s": 0, **policy}
