@@ -29,7 +29,11 @@ class Client:
     def __init__(self, url: str, token: str) -> None:
         self._url = url
         self._http = httpx.Client(
-            base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30
+            base_url=f"{url}/api/v1",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+            # The server closes a connection after five idle seconds: a request must not cross that.
+            limits=httpx.Limits(keepalive_expiry=2.0),
         )
 
     def __enter__(self) -> Self:
