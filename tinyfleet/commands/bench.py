@@ -129,7 +129,7 @@ def drift(
 ) -> None:
     """Virtual fleets of real wearers: how often drift is seen that is not there, and how soon that which is.
 
-    Half a minute; the documentation's figures are of --fleets 1000 --changed 50, about five.
+    Two minutes; the documentation's figures are of --fleets 1000 --changed 50.
     """
     from tinyfleet.bench.drift import run
     from tinyfleet.bench.drift_tables import told
