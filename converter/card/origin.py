@@ -34,9 +34,12 @@ def data(lineage: Mapping[str, Any]) -> str:
     """Data set, split, and the samples that were used here."""
     run = _mapping(lineage, "run")
     known = _mapping(run, "data")
-    lines = [f"data {key}: {value}" for key, value in known.items() if key != "origins"]
+    told = {key: value for key, value in known.items() if key != "origins" and value is not None}
+    lines = [f"data {key}: {_part(value)}" for key, value in told.items()]
     lines += [f"from: {_part(origin)}" for origin in known.get("origins", ())]
-    lines += [f"{part}: {_part(content)}" for part, content in _mapping(run, "split").items()]
+    lines += [
+        f"{part}: {_part(_without_digest(content))}" for part, content in _mapping(run, "split").items()
+    ]
     for what in ("calibration", "training", "evaluation"):
         given = _mapping(lineage, what)
         if given:
@@ -45,6 +48,11 @@ def data(lineage: Mapping[str, Any]) -> str:
             sha256 = str(given.get("sha256"))[:12]
             lines.append(f"{what}: {given.get('n')} samples{used}, file {sha256}{drawn}")
     return listed(lines) or "Not known: the model was given as a file, without samples."
+
+
+def _without_digest(part: Any) -> Any:
+    """Of all groups: the card lists the first of them, and ``run.json`` has it."""
+    return {key: part[key] for key in part if key != "sha256"} if isinstance(part, dict) else part
 
 
 def _part(content: Any) -> str:

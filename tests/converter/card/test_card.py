@@ -43,7 +43,7 @@ def test_it_follows_from_report_and_manifest(bundle: Bundle, report: Report):
 
 def test_data_split_and_samples(bundle: Bundle):
     text = section(bundle.files[CARD_FILE].decode(), "Data and split")
-    assert "- test: groups 8, 9, 10, windows 1484" in text
+    assert "- test: count 3, groups 8, 9, 10, windows 1484" in text
     assert "- from: files 1, kind package, licence BSD-3-Clause" in text
     assert "- evaluation: 1484 samples" in text
     assert "1000 of them used" in text
