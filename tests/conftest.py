@@ -53,4 +53,5 @@ def shared_models() -> Path:
 
 
 #: Minutes each; what they are made of has tests of its own, and ``make soak`` does the whole.
-collect_ignore = [] if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else ["test_demo_drift_end_to_end.py"]
+_SLOW = ["test_demo_drift_end_to_end.py", "trainer/search/test_search_end_to_end.py"]
+collect_ignore = [] if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else _SLOW

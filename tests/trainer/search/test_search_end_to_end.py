@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import EXPIRES
 
 BOARDS = "nucleo-l4r5zi,rpi-pico"
+pytestmark = pytest.mark.soak
 
 
 @pytest.fixture(scope="module")
